@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { TicketRefusedError } from "./errors.ts";
+import type { Application } from "./exchange.ts";
+import { type HttpOptions, readJson, sendRequest, unexpectedStatus } from "./http.ts";
+import { assertSameTenant } from "./tenantState.ts";
+import { trustedUrl } from "./trustedHost.ts";
+
+/** Who the system user is in a tenant. */
+export interface Principal {
+  associate: string;
+  associateId: number | null;
+  fullName: string | null;
+  userType: string | null;
+}
+
+const principalSchema = z.object({
+  Associate: z.string(),
+  AssociateId: z.coerce.number().nullish(),
+  FullName: z.string().nullish(),
+  UserType: z.string().nullish(),
+  DatabaseContextIdentifier: z.string().nullish(),
+});
+
+/**
+ * Calls a tenant's web services as the system user, and gives who that is: `User/currentPrincipal`.
+ *
+ * @param api the tenant's address from its state; refused when the login host does not vouch for it
+ * @param ticket the system user ticket from the exchange
+ *
+ * Throws {@link TicketRefusedError} on status 401, and what {@link trustedUrl} and {@link sendRequest} throw.
+ *
+ * @see SuperOffice's pages "Credential management" and "currentPrincipal" (PROTOCOL.md §7)
+ */
+export async function callTenant(
+  contextIdentifier: string,
+  api: string,
+  ticket: string,
+  application: Application,
+  http: HttpOptions,
+): Promise<Principal> {
+  trustedUrl(api, application.loginUrl);
+  const answer = await sendRequest({
+    purpose: "the call",
+    url: `${api}/v1/User/currentPrincipal`,
+    headers: { "Authorization": `SOTicket ${ticket}`, "SO-AppToken": application.clientSecret },
+  }, http);
+  if (answer.status === 401) {
+    throw new TicketRefusedError(`${answer.host} answered the call with 401: ticket refused`);
+  }
+  if (answer.status !== 200) throw unexpectedStatus(answer);
+  const principal = readJson(answer, principalSchema);
+  assertSameTenant(contextIdentifier, principal.DatabaseContextIdentifier, answer.purpose);
+  return {
+    associate: principal.Associate,
+    associateId: principal.AssociateId ?? null,
+    fullName: principal.FullName ?? null,
+    userType: principal.UserType ?? null,
+  };
+}

@@ -1,0 +1,59 @@
+import { parseArgs } from "node:util";
+import { UsageError } from "./errors.ts";
+
+/** What the command line asks for. */
+export interface CommandLine {
+  once: boolean;
+  demo: boolean;
+  help: boolean;
+  version: boolean;
+}
+
+export const HELP =
+  `System User Service Console: logs on to each customer's SuperOffice tenant as the system user.
+
+Usage: src/main.ts [options]
+
+  --once      one poll, then exit: 0, or 1 when a customer failed
+  --demo      run against sample customers and a stand-in for SuperOffice, both on this machine
+  --help      show this
+  --version   show the version
+
+With no settings at all the demo runs. For your own application set, in the environment or in a file .env:
+
+  DATABASE_URL                   postgres://user:password@host:5432/database, with the table customers
+  SUPEROFFICE_ENVIRONMENT        sod (default), qaonline or online
+  SUPEROFFICE_CLIENT_SECRET      the application's client secret
+  SUPEROFFICE_PRIVATE_KEY_FILE   the path of its private key, XML or PEM
+  SUPEROFFICE_PRIVATE_KEY        or the key itself (line breaks may be written \\n)
+
+and, where the defaults do not suit:
+
+  SUPEROFFICE_LOGIN_URL          another login host than https://{environment}.superoffice.com
+  POLL_SECONDS                   15    from one poll's start to the next
+  CONCURRENCY                    32    tenants worked on at once
+  REQUEST_TIMEOUT_SECONDS        30    one HTTP request
+  SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
+  LOG_LEVEL                      info  debug, info, warning or error
+  LOG_FORMAT                     text  text, or json: one object a line
+
+Exit codes: 0 done or stopped; 1 a customer failed (--once); 2 wrong settings or usage.
+`;
+
+/** Reads the command line. Throws {@link UsageError} for what it does not know. */
+export function readCommandLine(args: string[]): CommandLine {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        once: { type: "boolean", default: false },
+        demo: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+        version: { type: "boolean", default: false },
+      },
+    });
+    return values;
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause });
+  }
+}

@@ -1,0 +1,70 @@
+import postgres from "postgres";
+import { DatabaseError } from "./errors.ts";
+
+export type Database = postgres.Sql;
+
+/** A client for the Postgres that holds the table `customers`. It connects when it is first used. */
+export function openDatabase(databaseUrl: string): Database {
+  return postgres(databaseUrl, {
+    connect_timeout: 10,
+    connection: { application_name: "system-user-service-console" },
+    onnotice: () => {},
+  });
+}
+
+/** Says what is wrong with the database, where, and what to do, for an error that a query threw. */
+export function explainDatabaseError(cause: unknown, database: Database): DatabaseError {
+  const { host, port, database: name, user } = database.options;
+  const place = `${host[0]}:${port[0]}`;
+  const { code = "", message } = cause as { code?: string; message: string };
+  const explain = (what: string, remedy: string) => new DatabaseError(what, remedy, { cause });
+  switch (code) {
+    case "28P01":
+    case "28000":
+      return explain(
+        `The database server ${place} refused the user «${user}»: ${message}`,
+        "Check user name and password in DATABASE_URL.",
+      );
+    case "3D000":
+      return explain(
+        `The database server ${place} has no database «${name}»`,
+        `Check DATABASE_URL, or create it: createdb -h ${host[0]} -p ${port[0]} ${name}`,
+      );
+    case "42P01":
+      return explain(
+        `The database «${name}» at ${place} has no table «customers»`,
+        'Create it: psql "$DATABASE_URL" -f fixtures/schema.sql',
+      );
+    case "42703":
+      return explain(
+        `The table «customers» in «${name}» at ${place} is not as expected: ${message}`,
+        "Compare it with fixtures/schema.sql and add what is missing.",
+      );
+    case "42501":
+      return explain(
+        `The user «${user}» may not do this in «${name}» at ${place}: ${message}`,
+        `Grant it: grant select, update on customers to "${user}"`,
+      );
+    case "ECONNREFUSED":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "ETIMEDOUT":
+    case "ECONNRESET":
+    case "CONNECT_TIMEOUT":
+    case "CONNECTION_CLOSED":
+    case "CONNECTION_DESTROYED":
+    case "57P01":
+    case "57P03":
+      return explain(
+        `The database server ${place} cannot be reached (${code})`,
+        "Check that it runs, and that DATABASE_URL names its host and port; it is tried again at the next poll.",
+      );
+    default:
+      return explain(
+        `The database «${name}» at ${place} failed: ${message}${code && ` (${code})`}`,
+        "It is tried again at the next poll.",
+      );
+  }
+}

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import {
+  DeniedError,
+  ExchangeRefusedError,
+  ExpiredError,
+  InvalidRedirectUrlError,
+  InvalidSignatureError,
+  InvalidTimestampError,
+  NeedsReapprovalError,
+  RevokedError,
+} from "./errors.ts";
+import { type HttpOptions, readJson, sendRequest, unexpectedStatus } from "./http.ts";
+import type { KeySet } from "./keySet.ts";
+import { validateJwt } from "./validateJwt.ts";
+
+/** The vendor's application, as far as SuperOffice has to know it. */
+export interface Application {
+  /** Where authentication happens, for example `https://online.superoffice.com`; no slash at the end. */
+  loginUrl: string;
+  /** Also called application token. A secret. */
+  clientSecret: string;
+}
+
+const answerSchema = z.object({
+  IsSuccessful: z.boolean(),
+  Token: z.string().nullish(),
+  ErrorMessage: z.string().nullish(),
+});
+
+// The names are documented, the sentences around them are not.
+const REFUSALS = {
+  InvalidTimestamp: InvalidTimestampError,
+  InvalidSignature: InvalidSignatureError,
+  InvalidRedirectUrl: InvalidRedirectUrlError,
+  NeedsReapproval: NeedsReapprovalError,
+  Revoked: RevokedError,
+  Expired: ExpiredError,
+  Denied: DeniedError,
+};
+
+/**
+ * Exchanges a signed system token for the tenant's system user ticket. The JWT that holds the ticket is
+ * validated. The ticket is a secret; it is valid for 6 hours from each use.
+ *
+ * Throws a kind of {@link ExchangeRefusedError} when SuperOffice refuses, and what {@link validateJwt} and
+ * {@link sendRequest} throw.
+ *
+ * @see SuperOffice's page "How to get a system user ticket credential" (PROTOCOL.md §3)
+ */
+export async function exchange(
+  contextIdentifier: string,
+  signedSystemToken: string,
+  application: Application,
+  keySet: KeySet,
+  now: () => Date,
+  http: HttpOptions,
+): Promise<string> {
+  // Each exchange leaves a record in the tenant's database: make none whose answer could not be validated.
+  await keySet.get();
+  const answer = await sendRequest({
+    purpose: "the exchange",
+    method: "POST",
+    url: `${application.loginUrl}/Login/api/PartnerSystemUser/Authenticate`,
+    body: {
+      SignedSystemToken: signedSystemToken,
+      ApplicationToken: application.clientSecret,
+      ContextIdentifier: contextIdentifier,
+      ReturnTokenType: "JWT",
+    },
+  }, http);
+  if (answer.status !== 200) throw unexpectedStatus(answer);
+  const { IsSuccessful, Token, ErrorMessage } = readJson(answer, answerSchema);
+  if (!IsSuccessful || !Token) throw refusal(ErrorMessage || "no reason was given");
+  const { ticket } = await validateJwt(Token, contextIdentifier, keySet, now());
+  return ticket;
+}
+
+function refusal(reason: string): ExchangeRefusedError {
+  const words = reason.toLowerCase().replace(/[^a-z]/g, "");
+  const name = Object.keys(REFUSALS).find((name) => words.includes(name.toLowerCase()));
+  const Refusal = name === undefined
+    ? ExchangeRefusedError
+    : REFUSALS[name as keyof typeof REFUSALS];
+  return new Refusal(`The exchange was refused: ${reason.slice(0, 300)}`);
+}

@@ -1,0 +1,179 @@
+import type { z } from "zod";
+import {
+  ConsoleError,
+  NetworkError,
+  RequestTimeoutError,
+  StoppedError,
+  UnexpectedStatusError,
+  UnreadableAnswerError,
+} from "./errors.ts";
+
+/** The part of the platform's `fetch` that the console uses; pass another client of this form to replace it. */
+export type Fetch = (
+  url: string,
+  init: {
+    method: string;
+    headers: Record<string, string>;
+    body?: string;
+    signal: AbortSignal;
+    redirect: "manual";
+  },
+) => Promise<{
+  status: number;
+  headers: { get(name: string): string | null };
+  body: AsyncIterable<Uint8Array> | null;
+}>;
+
+/** What every request needs beside its own content. */
+export interface HttpOptions {
+  fetch: Fetch;
+  /** How long one request may take, from its start to its answer's last byte, in milliseconds. */
+  timeoutMs: number;
+  /** Ends requests under way when the console stops. */
+  signal: AbortSignal;
+}
+
+export interface HttpRequest {
+  /** What the request is for, as a person would say it: "the exchange", "reading the tenant's state". */
+  purpose: string;
+  url: string;
+  method?: "GET" | "POST";
+  headers?: Record<string, string>;
+  /** Sent as JSON. */
+  body?: unknown;
+}
+
+export interface HttpAnswer {
+  purpose: string;
+  host: string;
+  status: number;
+  headers: { get(name: string): string | null };
+  text: string;
+}
+
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/**
+ * Sends one request and reads its answer, whatever the status, to at most 1 MiB. Redirects are not followed.
+ *
+ * Throws {@link NetworkError}, {@link RequestTimeoutError}, {@link StoppedError}, or
+ * {@link UnreadableAnswerError} when the answer is longer.
+ */
+export async function sendRequest(request: HttpRequest, http: HttpOptions): Promise<HttpAnswer> {
+  const { purpose, url, method = "GET", headers, body } = request;
+  const host = new URL(url).host;
+  // Not AbortSignal.any: it holds on to every signal of a long-lived source on Node 20.
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, http.timeoutMs);
+  http.signal.addEventListener("abort", abort);
+  try {
+    if (http.signal.aborted) abort();
+    const response = await http.fetch(url, {
+      method,
+      headers: {
+        "Accept": "application/json",
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: controller.signal,
+      redirect: "manual",
+    });
+    const text = await readText(response.body);
+    if (text === undefined) {
+      throw new UnreadableAnswerError(
+        `${host} answered ${purpose} with more than ${MAX_ANSWER_BYTES} bytes`,
+      );
+    }
+    return { purpose, host, status: response.status, headers: response.headers, text };
+  } catch (cause) {
+    if (cause instanceof ConsoleError) throw cause;
+    if (http.signal.aborted) throw new StoppedError(`Stopped during ${purpose}`);
+    if (controller.signal.aborted) {
+      throw new RequestTimeoutError(
+        `${host} did not answer ${purpose} within ${http.timeoutMs / 1000} s`,
+      );
+    }
+    throw new NetworkError(`${host} could not be reached for ${purpose}: ${reasonOf(cause)}`, {
+      cause,
+    });
+  } finally {
+    clearTimeout(timer);
+    http.signal.removeEventListener("abort", abort);
+  }
+}
+
+/** Gives an answer's JSON in the schema's shape, or throws {@link UnreadableAnswerError}. */
+export function readJson<T>(answer: HttpAnswer, schema: z.ZodType<T>): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(answer.text);
+  } catch (cause) {
+    throw new UnreadableAnswerError(
+      `${answer.host} answered ${answer.purpose} with status ${answer.status} and no JSON` +
+        excerpt(answer.text),
+      { cause },
+    );
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  throw new UnreadableAnswerError(
+    `${answer.host} answered ${answer.purpose} with JSON of another form (${faults.join("; ")})`,
+    { cause: parsed.error },
+  );
+}
+
+/** The error for an answer whose status the step has no other word for. */
+export function unexpectedStatus(answer: HttpAnswer): UnexpectedStatusError {
+  const { host, purpose, status, text } = answer;
+  return new UnexpectedStatusError(
+    `${host} answered ${purpose} with status ${status}${excerpt(text)}`,
+    status,
+    remedyFor(status),
+  );
+}
+
+function remedyFor(status: number): string {
+  if (status >= 300 && status < 400) {
+    return "Redirects are not followed: check SUPEROFFICE_LOGIN_URL and any proxy in between.";
+  }
+  if (status === 403) {
+    return "Check the application's and the system user's rights in this customer.";
+  }
+  if (status === 404) {
+    return "Check the row's context_identifier and SUPEROFFICE_ENVIRONMENT.";
+  }
+  if (status === 421) {
+    return "The tenant is moving to another host; it is looked up again at the next poll.";
+  }
+  if (status === 429 || status >= 500) {
+    return "Often passing: it is tried again at the next poll. If it goes on, look at status.superoffice.com.";
+  }
+  return "Report it with the time of this line.";
+}
+
+async function readText(body: AsyncIterable<Uint8Array> | null): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+}
+
+function excerpt(text: string): string {
+  const start = text.replace(/<[^>]*>|\s+/g, " ").replace(/ +/g, " ").trim().slice(0, 120);
+  return start === "" ? "" : ` («${start}»)`;
+}
+
+// fetch hides the reason in `cause`, and several addresses' reasons in an AggregateError.
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  return error.message;
+}

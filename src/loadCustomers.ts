@@ -1,0 +1,39 @@
+import { type Database, explainDatabaseError } from "./database.ts";
+
+/** A row of the table `customers`. */
+export interface Customer {
+  id: string;
+  /** The tenant, for example `Cust12345`. */
+  contextIdentifier: string;
+  /** A secret. */
+  systemUserToken: string;
+  /** When the console last logged on to the tenant. */
+  lastSync: Date | null;
+}
+
+const PAGE_ROWS = 1000;
+const BEFORE_THE_FIRST_ID = "-9223372036854775808";
+
+/**
+ * Streams the active customers in the order of their ids. At most one page of them is held, and no transaction
+ * stays open between pages.
+ *
+ * Throws {@link DatabaseError}.
+ */
+export async function* loadCustomers(database: Database): AsyncGenerator<Customer, void> {
+  let lastId = BEFORE_THE_FIRST_ID;
+  while (true) {
+    const page = await database<Customer[]>`
+      select id, context_identifier as "contextIdentifier", system_user_token as "systemUserToken",
+        last_sync as "lastSync"
+      from customers
+      where is_active and id > ${lastId}
+      order by id
+      limit ${PAGE_ROWS}`.catch((cause) => {
+      throw explainDatabaseError(cause, database);
+    });
+    yield* page;
+    if (page.length < PAGE_ROWS) return;
+    lastId = page[page.length - 1]!.id;
+  }
+}

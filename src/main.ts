@@ -1,0 +1,151 @@
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "@logtape/logtape";
+import { HELP, readCommandLine } from "./commandLine.ts";
+import { problemOf, SettingsError, UsageError } from "./errors.ts";
+import { openLog } from "./log.ts";
+import { createRedact } from "./redact.ts";
+import { runConsole } from "./runConsole.ts";
+import {
+  namesNoTarget,
+  readRunSettings,
+  readSettings,
+  readVariables,
+  type RunSettings,
+  type Target,
+} from "./settings.ts";
+
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+const EXIT_WRONG_SETTINGS = 2;
+/** One Ctrl-C can arrive several times: from the terminal, and from npm and tsx, which pass it on. */
+const SAME_KEYSTROKE_MS = 300;
+
+const secrets = new Set<string>();
+const redact = createRedact(secrets);
+
+/** Runs what the command line asks for, and gives the exit code. */
+async function main(): Promise<number> {
+  const { help, version, demo, once } = readCommandLine(process.argv.slice(2));
+  if (help) return await print(HELP);
+  if (version) return await print(`${await readVersion()}\n`);
+
+  const variables = await readVariables();
+  const isProduction = variables["NODE_ENV"] === "production";
+  if (demo && isProduction) throw new UsageError("There is no demo with NODE_ENV=production");
+  if (demo || (namesNoTarget(variables) && !isProduction)) {
+    return await runDemo(readRunSettings({ LOG_LEVEL: "debug", ...variables }), once);
+  }
+  const { run, target } = await readSettings(variables);
+  return await runUntilStopped(run, target, once, await openLog(run.log, redact, print));
+}
+
+async function runDemo(run: RunSettings, once: boolean): Promise<number> {
+  const log = await openLog(run.log, redact, print);
+  log.info(
+    "This is a demo: sample customers and a stand-in for SuperOffice, all on this machine. Ctrl-C ends it. " +
+      "For your own application set DATABASE_URL and SUPEROFFICE_* (--help lists them).",
+  );
+  // Loaded for the demo alone: a vendor ships src/ without it.
+  const { startDemo } = await import("../fixtures/demo.ts");
+  const { target, close } = await startDemo();
+  try {
+    return await runUntilStopped(run, target, once, log);
+  } finally {
+    await close();
+  }
+}
+
+async function runUntilStopped(
+  run: RunSettings,
+  target: Target,
+  once: boolean,
+  log: Logger,
+): Promise<number> {
+  secrets.add(target.clientSecret);
+  secrets.add(decodeURIComponent(new URL(target.databaseUrl).password));
+  const inHand = new Set<string>();
+  const stop = new AbortController();
+  const giveUp = new AbortController();
+
+  beginStop = () => {
+    stop.abort();
+    setTimeout(() => giveUp.abort(), run.shutdownMs);
+    // For what does not heed giveUp, such as a database that does not answer.
+    setTimeout(() => process.exit(EXIT_OK), run.shutdownMs + 1000);
+    setTimeout(() => {
+      if (inHand.size === 0) return;
+      log.info(
+        "Stopping: waiting for {count} customers in hand, at most {seconds} s. Ctrl-C again stops at once.",
+        { count: inHand.size, seconds: run.shutdownMs / 1000 },
+      );
+    }, SAME_KEYSTROKE_MS);
+  };
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    // One tenant's trouble must not end the others' work, whatever it is.
+    process.on(event, (error) => log.error("{problem}. {remedy}", problemOf(error)));
+  }
+
+  log.info("Logging on at {loginUrl}, every {seconds} s, at most {concurrency} tenants at once.", {
+    loginUrl: target.loginUrl,
+    seconds: run.pollMs / 1000,
+    concurrency: run.concurrency,
+  });
+  const allWorked = await runConsole(run, target, once, {
+    log,
+    secrets,
+    redact,
+    inHand,
+    stop: stop.signal,
+    giveUp: giveUp.signal,
+  });
+  return allWorked || stop.signal.aborted ? EXIT_OK : EXIT_FAILED;
+}
+
+/** What the first signal does; before there is work to finish, it just ends the process. */
+let beginStop = (): void => void exit(EXIT_OK);
+let firstSignal: { name: NodeJS.Signals; at: number } | undefined;
+
+function onSignal(name: NodeJS.Signals): void {
+  if (firstSignal === undefined) {
+    firstSignal = { name, at: performance.now() };
+    beginStop();
+  } else if (name !== firstSignal.name || msSinceSignal() > SAME_KEYSTROKE_MS) {
+    process.exit(name === "SIGINT" ? 130 : 143);
+  }
+}
+
+function msSinceSignal(): number {
+  return performance.now() - (firstSignal?.at ?? -Infinity);
+}
+
+async function exit(code: number): Promise<never> {
+  // tsx takes a program for hung that ends before it could be told of the same Ctrl-C again.
+  await delay(Math.max(0, SAME_KEYSTROKE_MS - msSinceSignal()));
+  await print("");
+  process.exit(code);
+}
+
+async function readVersion(): Promise<string> {
+  return JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")).version;
+}
+
+/** Writes to standard output; resolves when it is out. */
+function print(text: string): Promise<number> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve(EXIT_OK)));
+}
+
+function printError(error: unknown): number {
+  const { problem, remedy } = problemOf(error);
+  process.stderr.write(redact(`${problem}\n${remedy}\n`));
+  const isSettings = error instanceof SettingsError || error instanceof UsageError;
+  return isSettings ? EXIT_WRONG_SETTINGS : EXIT_FAILED;
+}
+
+process.on("SIGINT", onSignal);
+process.on("SIGTERM", onSignal);
+// Whoever read the output is gone, as with `| head`.
+process.stdout.on("error", () => process.exit(EXIT_OK));
+
+await exit(await main().catch(printError));

@@ -1,0 +1,40 @@
+/** What everything printed or stored goes through. */
+export type Redact = (text: string) => string;
+
+const HIDDEN = "[secret]";
+
+// Credentials that are known by their form: tickets, JWTs, signatures of signed system tokens, private keys.
+const CREDENTIALS = new RegExp(
+  [
+    String.raw`\b7T:[^\s"'\\,;<>]+`,
+    String.raw`\beyJ[\w-]{8,}(?:\.[\w-]*)*`,
+    String.raw`\.\d{12}\.[A-Za-z0-9+/\\]{40,}={0,2}`,
+    String.raw`-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?`,
+    String.raw`<(?:D|P|Q|DP|DQ|InverseQ)>[^<]*`,
+  ].join("|"),
+  "g",
+);
+
+/** Shorter than this, a secret would be found inside ordinary words. */
+const SHORTEST_SECRET = 4;
+
+/**
+ * Gives the function that hides secrets: those of `secrets`, as they are or as they stand in JSON and in
+ * addresses, and all that has the form of a credential.
+ *
+ * @param secrets read at each call, so that it may change
+ */
+export function createRedact(secrets: ReadonlySet<string>): Redact {
+  return (text) => {
+    let safe = text;
+    for (const secret of secrets) {
+      if (secret.length < SHORTEST_SECRET) continue;
+      for (
+        const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]
+      ) {
+        safe = safe.replaceAll(form, HIDDEN);
+      }
+    }
+    return safe.replace(CREDENTIALS, HIDDEN);
+  };
+}

@@ -1,0 +1,187 @@
+import { readFile } from "node:fs/promises";
+import { parseEnv } from "node:util";
+import process from "node:process";
+import { z } from "zod";
+import { PrivateKeyError, SettingsError } from "./errors.ts";
+import type { Application } from "./exchange.ts";
+import type { LogSettings } from "./log.ts";
+import { importPrivateKey } from "./privateKey.ts";
+import { isLoopback } from "./trustedHost.ts";
+
+/** Variables by name, as the environment holds them. */
+export type Variables = Record<string, string | undefined>;
+
+/** How the console runs, whatever it runs against. */
+export interface RunSettings {
+  /** From one poll's start to the next. */
+  pollMs: number;
+  /** How many tenants are worked on at once. */
+  concurrency: number;
+  /** How long one HTTP request may take. */
+  requestTimeoutMs: number;
+  /** How long a stop waits for work in hand. */
+  shutdownMs: number;
+  log: LogSettings;
+}
+
+/** What the console runs against. */
+export interface Target extends Application {
+  databaseUrl: string;
+  privateKey: CryptoKey;
+}
+
+const seconds = (byDefault: number, most: number) =>
+  z.coerce.number({ error: "expected a number of seconds" })
+    .positive("expected more than 0 seconds").max(most, `expected at most ${most} seconds`)
+    .default(byDefault).transform((seconds) => seconds * 1000);
+
+const oneOf = <const T extends readonly string[]>(names: T) =>
+  z.enum(names, { error: `expected one of ${names.join(", ")}` });
+
+const runSchema = z.object({
+  POLL_SECONDS: seconds(15, 86_400),
+  CONCURRENCY: z.coerce.number({ error: "expected a whole number" })
+    .int("expected a whole number").min(1, "expected at least 1").max(1000, "expected at most 1000")
+    .default(32),
+  REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
+  SHUTDOWN_SECONDS: seconds(10, 3600),
+  LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
+  LOG_FORMAT: oneOf(["text", "json"]).default("text"),
+});
+
+const targetSchema = z.object({
+  DATABASE_URL: z.string({
+    error:
+      "missing; expected the address of the Postgres, postgres://user:password@host:5432/database",
+  }).refine(
+    isPostgresUrl,
+    "expected an address of the form postgres://user:password@host:5432/database",
+  ),
+  SUPEROFFICE_ENVIRONMENT: z.preprocess(
+    (name) => name === "stage" ? "qaonline" : name,
+    oneOf(["sod", "qaonline", "online"]).default("sod"),
+  ),
+  SUPEROFFICE_LOGIN_URL: z.string()
+    .refine(isLoginUrl, "expected an https address without a path (http for this machine alone)")
+    .optional(),
+  SUPEROFFICE_CLIENT_SECRET: z.string({
+    error: "missing; expected the application's client secret from the developer portal",
+  }),
+});
+
+/**
+ * The variables of the process, with those of a file `.env` in the working directory where it exists.
+ * The process's own come first; an empty one counts as not set.
+ */
+export async function readVariables(): Promise<Variables> {
+  const file = await readFile(".env", "utf8").catch((error) => {
+    if (error.code === "ENOENT") return "";
+    throw new SettingsError([`.env cannot be read: ${error.message}`]);
+  });
+  const all = { ...parseEnv(file), ...withoutEmpty(process.env) };
+  return withoutEmpty(all);
+}
+
+/** Whether nothing says what to run against: no DATABASE_URL and no SUPEROFFICE_ variable. */
+export function namesNoTarget(variables: Variables): boolean {
+  return !Object.keys(variables).some((name) =>
+    name === "DATABASE_URL" || name.startsWith("SUPEROFFICE_")
+  );
+}
+
+/** Reads how to run. Throws {@link SettingsError} with every fault. */
+export function readRunSettings(variables: Variables): RunSettings {
+  const { success, data, error } = runSchema.safeParse(variables);
+  if (!success) throw new SettingsError(faultsOf(error));
+  return {
+    pollMs: data.POLL_SECONDS,
+    concurrency: data.CONCURRENCY,
+    requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
+    shutdownMs: data.SHUTDOWN_SECONDS,
+    log: { level: data.LOG_LEVEL, format: data.LOG_FORMAT },
+  };
+}
+
+/**
+ * Reads how to run and what to run against, and imports the private key.
+ * Throws {@link SettingsError} with every fault, and never a secret's value.
+ */
+export async function readSettings(
+  variables: Variables,
+): Promise<{ run: RunSettings; target: Target }> {
+  const faults: string[] = [];
+  const collect = (error: unknown): undefined => {
+    if (!(error instanceof SettingsError)) throw error;
+    faults.push(...error.faults);
+  };
+  let run: RunSettings | undefined;
+  try {
+    run = readRunSettings(variables);
+  } catch (error) {
+    collect(error);
+  }
+  const target = targetSchema.safeParse(variables);
+  if (!target.success) faults.push(...faultsOf(target.error));
+  const privateKey = await readPrivateKey(variables).catch(collect);
+  if (run === undefined || !target.success || privateKey === undefined) {
+    throw new SettingsError(faults);
+  }
+  const { data } = target;
+  return {
+    run,
+    target: {
+      databaseUrl: data.DATABASE_URL,
+      loginUrl: data.SUPEROFFICE_LOGIN_URL?.replace(/\/+$/, "") ??
+        `https://${data.SUPEROFFICE_ENVIRONMENT}.superoffice.com`,
+      clientSecret: data.SUPEROFFICE_CLIENT_SECRET,
+      privateKey,
+    },
+  };
+}
+
+async function readPrivateKey(variables: Variables): Promise<CryptoKey> {
+  const { SUPEROFFICE_PRIVATE_KEY: text, SUPEROFFICE_PRIVATE_KEY_FILE: path } = variables;
+  if (text !== undefined && path !== undefined) {
+    throw new SettingsError([
+      "SUPEROFFICE_PRIVATE_KEY and SUPEROFFICE_PRIVATE_KEY_FILE: both are set; expected one of them",
+    ]);
+  }
+  if (text === undefined && path === undefined) {
+    throw new SettingsError([
+      "SUPEROFFICE_PRIVATE_KEY or SUPEROFFICE_PRIVATE_KEY_FILE: missing; expected the application's private " +
+      "key (XML or PEM text), or the path of a file that holds it",
+    ]);
+  }
+  const name = text === undefined ? "SUPEROFFICE_PRIVATE_KEY_FILE" : "SUPEROFFICE_PRIVATE_KEY";
+  try {
+    return await importPrivateKey(text ?? await readFile(path!, "utf8"));
+  } catch (error) {
+    if (error instanceof PrivateKeyError) {
+      throw new SettingsError([`${name}: ${error.message}. ${error.remedy}`]);
+    }
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? "there is no such file" : code ?? message;
+    throw new SettingsError([`${name}: ${path} cannot be read: ${reason}`]);
+  }
+}
+
+function faultsOf(error: z.ZodError): string[] {
+  return error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`);
+}
+
+function withoutEmpty(variables: Variables): Variables {
+  return Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ""),
+  );
+}
+
+function isPostgresUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\/[^/]/.test(text);
+}
+
+function isLoginUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  const plain = url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
+  return plain && (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url)));
+}

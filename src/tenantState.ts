@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { WrongTenantError } from "./errors.ts";
+import { type HttpOptions, readJson, sendRequest, unexpectedStatus } from "./http.ts";
+
+/** A tenant's state. */
+export interface TenantState {
+  /** The state's name, for example `Running` or `Suspended`. */
+  state: string;
+  /** Whether the tenant takes calls. */
+  isRunning: boolean;
+  /** The base of the tenant's web services, for example `https://online3.superoffice.com/Cust12345/api`. */
+  api: string | null;
+}
+
+const STATE_NAMES: Record<number, string> = {
+  0: "Unknown",
+  1: "Provisioning",
+  2: "Running",
+  3: "Deleted",
+  4: "Suspended",
+  5: "OnlineMaintenance",
+  6: "OfflineMaintenance",
+  8: "ProvisioningFailed",
+  10: "Deleting",
+  11: "DeleteFailed",
+  12: "MigrationPending",
+};
+
+const stateSchema = z.object({
+  ContextIdentifier: z.string().nullish(),
+  State: z.union([z.string(), z.number().transform((code) => STATE_NAMES[code] ?? `${code}`)])
+    .nullish(),
+  IsRunning: z.boolean().nullish(),
+  Api: z.string().nullish(),
+});
+
+/**
+ * Asks the login host for a tenant's state and address. Needs no credentials.
+ * Throws what {@link sendRequest} throws, and for an answer that is not the tenant's state.
+ *
+ * @see SuperOffice's page "Tenant status" (PROTOCOL.md §6)
+ */
+export async function readTenantState(
+  contextIdentifier: string,
+  loginUrl: string,
+  http: HttpOptions,
+): Promise<TenantState> {
+  const answer = await sendRequest({
+    purpose: "reading the tenant's state",
+    url: `${loginUrl}/api/state/${encodeURIComponent(contextIdentifier)}`,
+  }, http);
+  if (answer.status !== 200) throw unexpectedStatus(answer);
+  const { ContextIdentifier, State, IsRunning, Api } = readJson(answer, stateSchema);
+  assertSameTenant(contextIdentifier, ContextIdentifier, answer.purpose);
+  const state = State ?? "Unknown";
+  return {
+    state,
+    isRunning: IsRunning ?? (state === "Running" || state === "OnlineMaintenance"),
+    api: Api?.replace(/\/+$/, "") ?? null,
+  };
+}
+
+/**
+ * Throws {@link WrongTenantError} when an answer names another tenant than the one asked for.
+ * Upper and lower case are the same: SuperOffice writes both `Cust12345` and `cust12345` (PROTOCOL.md §1).
+ */
+export function assertSameTenant(
+  asked: string,
+  answered: string | null | undefined,
+  purpose: string,
+): void {
+  if (answered == null || asked.toLowerCase() === answered.toLowerCase()) return;
+  throw new WrongTenantError(`The answer to ${purpose} speaks of the tenant ${answered}`);
+}

@@ -1,0 +1,35 @@
+import { UntrustedHostError } from "./errors.ts";
+
+/** Whether a URL's host is this machine itself. */
+export function isLoopback(url: URL): boolean {
+  return url.hostname === "localhost" || url.hostname === "[::1]" ||
+    /^127\.\d+\.\d+\.\d+$/.test(url.hostname);
+}
+
+/**
+ * Gives the URL when credentials may go there: https at the login host or, where that is SuperOffice's,
+ * at another host under superoffice.com. Where the login host is loopback: loopback and nothing else.
+ * Throws {@link UntrustedHostError} otherwise.
+ */
+export function trustedUrl(url: string, loginUrl: string): URL {
+  const login = new URL(loginUrl);
+  const target = URL.canParse(url) ? new URL(url) : undefined;
+  if (target !== undefined && target.username === "" && target.password === "") {
+    if (isLoopback(login)) {
+      if (isLoopback(target) && /^https?:$/.test(target.protocol)) return target;
+    } else if (target.protocol === "https:") {
+      if (target.host === login.host) return target;
+      if (isSuperOffice(login) && isSuperOffice(target)) return target;
+    }
+  }
+  throw new UntrustedHostError(
+    `The tenant's address ${
+      target?.origin ?? "(not a URL)"
+    } is not one that ${login.host} vouches for, ` +
+      "so nothing was sent there",
+  );
+}
+
+function isSuperOffice(url: URL): boolean {
+  return url.hostname === "superoffice.com" || url.hostname.endsWith(".superoffice.com");
+}
