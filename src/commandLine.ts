@@ -36,6 +36,8 @@ and, where the defaults do not suit:
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
   LOG_LEVEL                      info  debug, info, warning or error
   LOG_FORMAT                     text  text, or json: one object a line
+  LOG_FILE                       a path: the log goes there, too, into a file a day
+  LOG_KEEP_DAYS                  92    how long those files are kept
 
 Exit codes: 0 done or stopped; 1 a customer failed (--once); 2 wrong settings or usage.
 `;

@@ -1,11 +1,15 @@
+import { basename, dirname, extname } from "node:path";
 import {
   configure,
-  getJsonLinesFormatter,
+  dispose,
   getLogger,
   getTextFormatter,
   type Logger,
   type LogLevel,
+  type LogRecord,
+  type Sink,
 } from "@logtape/logtape";
+import { SettingsError } from "./errors.ts";
 import type { Redact } from "./redact.ts";
 
 /** How the console's log is written. */
@@ -13,33 +17,87 @@ export interface LogSettings {
   level: LogLevel;
   /** `text` for people, `json` for programs: one object a line, its properties beside its message. */
   format: "text" | "json";
+  /** `logs/console.log` makes a file a day: `logs/console-2026-11-24.log`. */
+  file: string | undefined;
+  /** How many days those files are kept. */
+  keepDays: number;
 }
 
 /**
  * Sets the log up and gives the console's logger. Every line goes through `redact`.
+ * Throws {@link SettingsError} when the log file cannot be opened.
  *
  * @param write takes one line at a time, with its line break
  */
 export async function openLog(
-  { level, format }: LogSettings,
+  { level, format, file, keepDays }: LogSettings,
   redact: Redact,
   write: (line: string) => void,
 ): Promise<Logger> {
-  const formatted = format === "json"
-    ? getJsonLinesFormatter({ properties: "flatten" })
-    : getTextFormatter({
-      timestamp: (at) => new Date(at).toISOString(),
-      level: (level) => level.toUpperCase().padEnd(7),
-      value: "bare",
-      format: ({ timestamp, level, message }) => `${timestamp} ${level} ${message}`,
-    });
+  const render = format === "json" ? toJson : toText;
+  const toLine = (record: LogRecord) => redact(render(record));
+  const sinks: Record<string, Sink> = { console: (record) => write(toLine(record)) };
+  if (file !== undefined) sinks["file"] = await openDailyFile(file, keepDays, toLine);
   await configure({
     reset: true,
-    sinks: { console: (record) => write(redact(formatted(record))) },
+    sinks,
     loggers: [
-      { category: ["console"], lowestLevel: level, sinks: ["console"] },
+      { category: ["console"], lowestLevel: level, sinks: Object.keys(sinks) },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["console"] },
     ],
   });
   return getLogger(["console"]);
+}
+
+/** Writes what the log file still lacks. */
+export async function closeLog(): Promise<void> {
+  await dispose();
+}
+
+async function openDailyFile(
+  path: string,
+  keepDays: number,
+  formatter: (record: LogRecord) => string,
+): Promise<Sink> {
+  const ending = extname(path);
+  const name = basename(path, ending);
+  const { getTimeRotatingFileSink } = await import("@logtape/file");
+  try {
+    return getTimeRotatingFileSink({
+      formatter,
+      directory: dirname(path),
+      filename: (day) => `${name}-${localDate(day)}${ending}`,
+      parseFilename: (file) => {
+        const date = file.startsWith(`${name}-`) && file.endsWith(ending) &&
+          file.slice(name.length + 1, file.length - ending.length);
+        return date && /^\d{4}-\d\d-\d\d$/.test(date) ? new Date(`${date}T00:00:00`) : null;
+      },
+      maxAgeMs: keepDays * 24 * 3600 * 1000,
+      nonBlocking: true,
+      flushInterval: 1000,
+    });
+  } catch (error) {
+    throw new SettingsError([`LOG_FILE: ${path} cannot be written: ${(error as Error).message}`]);
+  }
+}
+
+function localDate(day: Date): string {
+  const twoDigits = (number: number) => String(number).padStart(2, "0");
+  return `${day.getFullYear()}-${twoDigits(day.getMonth() + 1)}-${twoDigits(day.getDate())}`;
+}
+
+const toText = getTextFormatter({
+  timestamp: (at) => new Date(at).toISOString(),
+  level: (level) => level.toUpperCase().padEnd("WARNING".length),
+  value: "bare",
+  format: ({ timestamp, level, message }) => `${timestamp} ${level} ${message}`,
+});
+
+const toMessage = getTextFormatter({ value: "bare", format: ({ message }) => message });
+
+function toJson(record: LogRecord): string {
+  const { timestamp, level, properties } = record;
+  const message = toMessage(record).trimEnd();
+  const line = { time: new Date(timestamp).toISOString(), level, message, ...properties };
+  return `${JSON.stringify(line)}\n`;
 }

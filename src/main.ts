@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import { HELP, readCommandLine } from "./commandLine.ts";
 import { problemOf, SettingsError, UsageError } from "./errors.ts";
-import { openLog } from "./log.ts";
+import { closeLog, openLog } from "./log.ts";
 import { createRedact } from "./redact.ts";
 import { runConsole } from "./runConsole.ts";
 import {
@@ -13,6 +13,7 @@ import {
   readSettings,
   readVariables,
   type RunSettings,
+  secretsOf,
   type Target,
 } from "./settings.ts";
 
@@ -38,11 +39,11 @@ async function main(): Promise<number> {
     return await runDemo(readRunSettings({ LOG_LEVEL: "debug", ...variables }), once);
   }
   const { run, target } = await readSettings(variables);
-  return await runUntilStopped(run, target, once, await openLog(run.log, redact, print));
+  return await runUntilStopped(run, target, once, await openOwnLog(run));
 }
 
 async function runDemo(run: RunSettings, once: boolean): Promise<number> {
-  const log = await openLog(run.log, redact, print);
+  const log = await openOwnLog(run);
   log.info(
     "This is a demo: sample customers and a stand-in for SuperOffice, all on this machine. Ctrl-C ends it. " +
       "For your own application set DATABASE_URL and SUPEROFFICE_* (--help lists them).",
@@ -57,28 +58,35 @@ async function runDemo(run: RunSettings, once: boolean): Promise<number> {
   }
 }
 
+async function openOwnLog(run: RunSettings): Promise<Logger> {
+  // The log file is its owner's alone.
+  process.umask(0o077);
+  return await openLog(run.log, redact, print);
+}
+
 async function runUntilStopped(
   run: RunSettings,
   target: Target,
   once: boolean,
   log: Logger,
 ): Promise<number> {
-  secrets.add(target.clientSecret);
-  secrets.add(decodeURIComponent(new URL(target.databaseUrl).password));
-  const inHand = new Set<string>();
+  for (const secret of secretsOf(target)) secrets.add(secret);
   const stop = new AbortController();
   const giveUp = new AbortController();
+  let notice: ReturnType<typeof setTimeout> | undefined;
 
   beginStop = () => {
     stop.abort();
     setTimeout(() => giveUp.abort(), run.shutdownMs);
     // For what does not heed giveUp, such as a database that does not answer.
-    setTimeout(() => process.exit(EXIT_OK), run.shutdownMs + 1000);
-    setTimeout(() => {
-      if (inHand.size === 0) return;
+    setTimeout(() => exit(EXIT_OK), run.shutdownMs + 1000);
+    // Said when a second Ctrl-C can be told from the first.
+    notice = setTimeout(() => {
       log.info(
-        "Stopping: waiting for {count} customers in hand, at most {seconds} s. Ctrl-C again stops at once.",
-        { count: inHand.size, seconds: run.shutdownMs / 1000 },
+        "Stopping: waiting at most {seconds} s for work in hand. Ctrl-C again stops at once.",
+        {
+          seconds: run.shutdownMs / 1000,
+        },
       );
     }, SAME_KEYSTROKE_MS);
   };
@@ -96,10 +104,10 @@ async function runUntilStopped(
     log,
     secrets,
     redact,
-    inHand,
     stop: stop.signal,
     giveUp: giveUp.signal,
   });
+  clearTimeout(notice);
   return allWorked || stop.signal.aborted ? EXIT_OK : EXIT_FAILED;
 }
 
@@ -112,7 +120,7 @@ function onSignal(name: NodeJS.Signals): void {
     firstSignal = { name, at: performance.now() };
     beginStop();
   } else if (name !== firstSignal.name || msSinceSignal() > SAME_KEYSTROKE_MS) {
-    process.exit(name === "SIGINT" ? 130 : 143);
+    void closeLog().finally(() => process.exit(name === "SIGINT" ? 130 : 143));
   }
 }
 
@@ -123,6 +131,7 @@ function msSinceSignal(): number {
 async function exit(code: number): Promise<never> {
   // tsx takes a program for hung that ends before it could be told of the same Ctrl-C again.
   await delay(Math.max(0, SAME_KEYSTROKE_MS - msSinceSignal()));
+  await closeLog();
   await print("");
   process.exit(code);
 }

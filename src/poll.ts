@@ -26,7 +26,7 @@ export interface PollParts {
   secrets: Set<string>;
   /** Lets CONCURRENCY customers be worked on at once, over all polls. */
   slots: PQueue;
-  /** The ids of the customers that are being worked on. */
+  /** The ids of the customers that have been taken and are not finished. */
   inHand: Set<string>;
   /** Ends the taking of customers; those in hand are finished. */
   stop: AbortSignal;

@@ -18,8 +18,6 @@ export interface Surroundings {
   /** What `redact` hides; the customers in hand add theirs. */
   secrets: Set<string>;
   redact: Redact;
-  /** The ids of the customers that are being worked on. */
-  inHand: Set<string>;
   /** Ends the taking of customers. */
   stop: AbortSignal;
   /** Ends the work in hand, too. */
@@ -34,7 +32,7 @@ export async function runConsole(
   run: RunSettings,
   target: Target,
   once: boolean,
-  { log, secrets, redact, inHand, stop, giveUp }: Surroundings,
+  { log, secrets, redact, stop, giveUp }: Surroundings,
 ): Promise<boolean> {
   const now = () => new Date();
   const monotonicMs = () => performance.now();
@@ -62,7 +60,7 @@ export async function runConsole(
     record: (result) => writer.add({ ...result, error: result.error && redact(result.error) }),
     secrets,
     slots: new PQueue({ concurrency: run.concurrency }),
-    inHand,
+    inHand: new Set(),
     stop,
     now,
     monotonicMs,

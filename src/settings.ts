@@ -35,18 +35,22 @@ const seconds = (byDefault: number, most: number) =>
     .positive("expected more than 0 seconds").max(most, `expected at most ${most} seconds`)
     .default(byDefault).transform((seconds) => seconds * 1000);
 
+const wholeNumber = (byDefault: number, most: number) =>
+  z.coerce.number({ error: "expected a whole number" }).int("expected a whole number")
+    .min(1, "expected at least 1").max(most, `expected at most ${most}`).default(byDefault);
+
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });
 
 const runSchema = z.object({
   POLL_SECONDS: seconds(15, 86_400),
-  CONCURRENCY: z.coerce.number({ error: "expected a whole number" })
-    .int("expected a whole number").min(1, "expected at least 1").max(1000, "expected at most 1000")
-    .default(32),
+  CONCURRENCY: wholeNumber(32, 1000),
   REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
   SHUTDOWN_SECONDS: seconds(10, 3600),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
+  LOG_FILE: z.string().optional(),
+  LOG_KEEP_DAYS: wholeNumber(92, 36_500),
 });
 
 const targetSchema = z.object({
@@ -98,7 +102,12 @@ export function readRunSettings(variables: Variables): RunSettings {
     concurrency: data.CONCURRENCY,
     requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
     shutdownMs: data.SHUTDOWN_SECONDS,
-    log: { level: data.LOG_LEVEL, format: data.LOG_FORMAT },
+    log: {
+      level: data.LOG_LEVEL,
+      format: data.LOG_FORMAT,
+      file: data.LOG_FILE,
+      keepDays: data.LOG_KEEP_DAYS,
+    },
   };
 }
 
@@ -137,6 +146,17 @@ export async function readSettings(
       privateKey,
     },
   };
+}
+
+/** The secrets among the settings, as they are and as they stand in an address. */
+export function secretsOf({ clientSecret, databaseUrl }: Target): string[] {
+  const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:([^@]+)@/)?.[1];
+  if (password === undefined) return [clientSecret];
+  try {
+    return [clientSecret, password, decodeURIComponent(password)];
+  } catch {
+    return [clientSecret, password];
+  }
 }
 
 async function readPrivateKey(variables: Variables): Promise<CryptoKey> {

@@ -1,0 +1,320 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, afterEach, beforeEach, describe, test } from "node:test";
+import { type Misbehaviour, type Place, startStandIn } from "../fixtures/standIn.ts";
+import { callTenant } from "../src/callTenant.ts";
+import { type Application, exchange } from "../src/exchange.ts";
+import { createKeySet } from "../src/keySet.ts";
+import { importPrivateKey } from "../src/privateKey.ts";
+import { createSigner, signToken } from "../src/signToken.ts";
+import { assertSameTenant, readTenantState } from "../src/tenantState.ts";
+
+const read = (path: string) =>
+  readFile(new URL(`../fixtures/keys/${path}`, import.meta.url), "utf8");
+
+const standIn = await startStandIn({
+  applicationPublicKey: await read("app-key.pub.pem"),
+  clientSecret: "client-secret",
+  tenants: [
+    { contextIdentifier: "Cust10001", systemUserToken: "x-1", associate: "Bjørn" },
+    { contextIdentifier: "Cust10002", systemUserToken: "x-2", associate: "Anna", host: 1 },
+    {
+      contextIdentifier: "Cust10003",
+      systemUserToken: "x-3",
+      associate: "Eva",
+      state: "Suspended",
+    },
+    {
+      contextIdentifier: "Cust10004",
+      systemUserToken: "x-4",
+      associate: "Dag",
+      state: "OnlineMaintenance",
+    },
+  ],
+});
+const application: Application = { loginUrl: standIn.loginUrl, clientSecret: "client-secret" };
+const http = { fetch, timeoutMs: 10_000, signal: new AbortController().signal };
+const sign = createSigner(await importPrivateKey(await read("app-key.xml")));
+const keySet = createKeySet(standIn.loginUrl, http, () => 0);
+const apiOf = (contextIdentifier: string, host = 0) =>
+  `${standIn.hostUrls[host]}/${contextIdentifier}/api`;
+const stateOf = (contextIdentifier: string) =>
+  readTenantState(contextIdentifier, standIn.loginUrl, http);
+
+async function ticketOf(contextIdentifier: string, systemUserToken: string): Promise<string> {
+  const now = new Date();
+  const signed = await signToken(systemUserToken, sign, now);
+  return await exchange(contextIdentifier, signed, application, keySet, () => now, http);
+}
+
+let endTrouble: () => void;
+beforeEach(() => endTrouble = () => {});
+afterEach(() => endTrouble());
+after(() => standIn.close());
+
+function misbehave(at: Place, how: Misbehaviour): void {
+  endTrouble = standIn.misbehave({ at, how });
+}
+const answerWith = (at: Place, body: unknown) =>
+  misbehave(at, { status: 200, body: JSON.stringify(body) });
+
+describe("a tenant's state", () => {
+  for (
+    const [contextIdentifier, expected] of [
+      ["Cust10001", { state: "Running", isRunning: true, api: apiOf("Cust10001") }],
+      ["cust10001", { state: "Running", isRunning: true, api: apiOf("Cust10001") }],
+      ["Cust10002", { state: "Running", isRunning: true, api: apiOf("Cust10002", 1) }],
+      ["Cust10003", { state: "Suspended", isRunning: false, api: null }],
+      ["Cust10004", { state: "OnlineMaintenance", isRunning: true, api: apiOf("Cust10004") }],
+    ] as const
+  ) {
+    test(`of ${contextIdentifier} is ${expected.state}`, async () => {
+      assert.deepEqual(await stateOf(contextIdentifier), expected);
+    });
+  }
+
+  const names: Record<number, string> = {
+    0: "Unknown",
+    1: "Provisioning",
+    2: "Running",
+    3: "Deleted",
+    4: "Suspended",
+    5: "OnlineMaintenance",
+    6: "OfflineMaintenance",
+    8: "ProvisioningFailed",
+    10: "Deleting",
+    11: "DeleteFailed",
+    12: "MigrationPending",
+  };
+  for (const [code, name] of Object.entries(names)) {
+    test(`is ${name} when the number ${code} comes without IsRunning`, async () => {
+      answerWith("state", { ContextIdentifier: "Cust10001", State: Number(code), Api: null });
+      assert.deepEqual(await stateOf("Cust10001"), {
+        state: name,
+        isRunning: name === "Running" || name === "OnlineMaintenance",
+        api: null,
+      });
+    });
+  }
+
+  test("keeps a number that is not known", async () => {
+    answerWith("state", { State: 99 });
+    assert.deepEqual(await stateOf("Cust10001"), { state: "99", isRunning: false, api: null });
+  });
+
+  test("is not running when IsRunning says so, whatever the state's name", async () => {
+    answerWith("state", { State: "Running", IsRunning: false });
+    assert.equal((await stateOf("Cust10001")).isRunning, false);
+  });
+
+  test("is running when IsRunning says so of a state that is not known", async () => {
+    answerWith("state", { State: "ReadOnly", IsRunning: true });
+    assert.deepEqual(await stateOf("Cust10001"), { state: "ReadOnly", isRunning: true, api: null });
+  });
+
+  test("is Unknown and not running when the answer says nothing of it", async () => {
+    answerWith("state", {});
+    assert.deepEqual(await stateOf("Cust10001"), {
+      state: "Unknown",
+      isRunning: false,
+      api: null,
+    });
+  });
+
+  test("has an address without slashes at its end", async () => {
+    answerWith("state", { State: 2, Api: "https://online3.superoffice.com/Cust10001/api//" });
+    assert.equal(
+      (await stateOf("Cust10001")).api,
+      "https://online3.superoffice.com/Cust10001/api",
+    );
+  });
+
+  test("is asked for at an address that a strange identifier cannot change", async () => {
+    const urls: string[] = [];
+    const noting: typeof http = {
+      ...http,
+      fetch: (url: string | URL | Request) => {
+        urls.push(String(url));
+        return Promise.reject(new Error("not sent"));
+      },
+    };
+    await assert.rejects(readTenantState("../Cust1?a#b", "https://sod.superoffice.com", noting));
+    assert.deepEqual(urls, ["https://sod.superoffice.com/api/state/..%2FCust1%3Fa%23b"]);
+  });
+
+  test("of another tenant is refused", async () => {
+    misbehave("state", "wrongTenant");
+    await assert.rejects(stateOf("Cust10001"), {
+      code: "WRONG_TENANT",
+      message: "The answer to reading the tenant's state speaks of the tenant Cust99999",
+    });
+  });
+
+  test("of a tenant that does not exist is a 404 with a remedy", async () => {
+    await assert.rejects(stateOf("Cust404"), {
+      code: "UNEXPECTED_STATUS",
+      message: /reading the tenant's state with status 404 \(«No such tenant»\)$/,
+      remedy: /context_identifier/,
+    });
+  });
+
+  for (const how of ["notJson", "hugeBody"] as const) {
+    test(`is unreadable when the answer is ${how}`, async () => {
+      misbehave("state", how);
+      await assert.rejects(stateOf("Cust10001"), { code: "ANSWER_UNREADABLE" });
+    });
+  }
+});
+
+describe("assertSameTenant", () => {
+  for (const answered of ["Cust12345", "cust12345", "CUST12345", null, undefined]) {
+    test(`takes ${answered} for Cust12345`, () => {
+      assertSameTenant("Cust12345", answered, "the call");
+    });
+  }
+  for (const answered of ["Cust1234", "Cust123456", ""]) {
+    test(`does not take «${answered}» for Cust12345`, () => {
+      assert.throws(() => assertSameTenant("Cust12345", answered, "the call"), {
+        code: "WRONG_TENANT",
+      });
+    });
+  }
+});
+
+describe("a call to a tenant", () => {
+  let ticket: string;
+  beforeEach(async () => ticket = await ticketOf("Cust10001", "x-1"));
+
+  test("tells who the system user is there", async () => {
+    assert.deepEqual(
+      await callTenant("Cust10001", apiOf("Cust10001"), ticket, application, http),
+      {
+        associate: "Bjørn",
+        associateId: 7,
+        fullName: "Bjørn of Cust10001",
+        userType: "SystemUser",
+      },
+    );
+  });
+
+  test("does without what the answer leaves out", async () => {
+    answerWith("call", { Associate: "Bjørn", AssociateId: null });
+    assert.deepEqual(
+      await callTenant("Cust10001", apiOf("Cust10001"), ticket, application, http),
+      { associate: "Bjørn", associateId: null, fullName: null, userType: null },
+    );
+  });
+
+  test("takes an associate's number as text", async () => {
+    answerWith("call", { Associate: "Bjørn", AssociateId: "7" });
+    const principal = await callTenant(
+      "Cust10001",
+      apiOf("Cust10001"),
+      ticket,
+      application,
+      http,
+    );
+    assert.equal(principal.associateId, 7);
+  });
+
+  test("works for a context identifier in another case", async () => {
+    await callTenant("cust10001", apiOf("Cust10001"), ticket, application, http);
+  });
+
+  test("is refused with 401 when the tenant forgot the ticket", async () => {
+    standIn.forgetTickets();
+    const call = callTenant("Cust10001", apiOf("Cust10001"), ticket, application, http);
+    await assert.rejects(call, {
+      code: "TICKET_REFUSED",
+      message: `${new URL(standIn.hostUrls[0]!).host} answered the call with 401: ticket refused`,
+    });
+  });
+
+  test("is refused with 401 when the client secret is another one", async () => {
+    const wrong = { ...application, clientSecret: "another" };
+    await assert.rejects(callTenant("Cust10001", apiOf("Cust10001"), ticket, wrong, http), {
+      code: "TICKET_REFUSED",
+      remedy: /SUPEROFFICE_CLIENT_SECRET/,
+    });
+  });
+
+  test("is refused with 401 when the ticket is another tenant's", async () => {
+    const call = callTenant("Cust10002", apiOf("Cust10002", 1), ticket, application, http);
+    await assert.rejects(call, { code: "TICKET_REFUSED" });
+  });
+
+  for (const place of ["another tenant host", "the login host"]) {
+    test(`is misdirected at ${place}`, async () => {
+      const base = place === "the login host" ? standIn.loginUrl : standIn.hostUrls[1];
+      const call = callTenant("Cust10001", `${base}/Cust10001/api`, ticket, application, http);
+      await assert.rejects(call, {
+        code: "UNEXPECTED_STATUS",
+        status: 421,
+        remedy: /moving to another host/,
+      });
+    });
+  }
+
+  test("is refused when another tenant answers", async () => {
+    misbehave("call", "wrongTenant");
+    const call = callTenant("Cust10001", apiOf("Cust10001"), ticket, application, http);
+    await assert.rejects(call, {
+      code: "WRONG_TENANT",
+      message: "The answer to the call speaks of the tenant Cust99999",
+    });
+  });
+
+  const troubles: [Misbehaviour, string][] = [
+    [{ status: 500 }, "UNEXPECTED_STATUS"],
+    [{ status: 302, headers: { "Location": "/" } }, "UNEXPECTED_STATUS"],
+    ["notJson", "ANSWER_UNREADABLE"],
+    ["wrongShape", "ANSWER_UNREADABLE"],
+    ["reset", "NETWORK_FAILED"],
+    ["cutBody", "NETWORK_FAILED"],
+  ];
+  for (const [how, code] of troubles) {
+    test(`fails with ${code} when the host answers ${JSON.stringify(how)}`, async () => {
+      misbehave("call", how);
+      const call = callTenant("Cust10001", apiOf("Cust10001"), ticket, application, http);
+      await assert.rejects(call, { code, message: /the call/ });
+    });
+  }
+
+  test("never reaches a host that the login host does not vouch for", async () => {
+    let requests = 0;
+    const stranger = createServer((_, response) => {
+      requests++;
+      response.end("{}");
+    });
+    stranger.listen(0, "127.0.0.1");
+    await once(stranger, "listening");
+    let fetches = 0;
+    const counting: typeof http = {
+      ...http,
+      fetch: (...request: Parameters<typeof fetch>) => {
+        fetches++;
+        return fetch(...request);
+      },
+    };
+    try {
+      const api = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/Cust10001/api`;
+      const real = { ...application, loginUrl: "https://sod.superoffice.com" };
+      await assert.rejects(callTenant("Cust10001", api, ticket, real, counting), {
+        code: "HOST_UNTRUSTED",
+        message: /sod\.superoffice\.com vouches for/,
+      });
+      await assert.rejects(
+        callTenant("Cust10001", "https://evil.invalid/api", ticket, application, counting),
+        { code: "HOST_UNTRUSTED" },
+      );
+      assert.deepEqual({ requests, fetches }, { requests: 0, fetches: 0 });
+    } finally {
+      const closed = once(stranger, "close");
+      stranger.close();
+      await closed;
+    }
+  });
+});

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openDatabase } from "../src/database.ts";
+import { createResultWriter, recordResults, type Result } from "../src/recordResults.ts";
+import { testDatabases } from "./testDatabase.ts";
+
+const AT = new Date("2026-11-24T06:00:00.123Z");
+
+for (const { name, start } of testDatabases) {
+  test(`results of many customers are written in one statement on ${name}`, async () => {
+    const { sql, databaseUrl, close } = await start();
+    const database = openDatabase(databaseUrl);
+    await sql`
+      insert into customers (context_identifier, system_user_token, last_sync, last_error)
+      select 'Cust' || n, 'App-' || n, '2020-01-01T00:00:00Z', 'old' from generate_series(1, 3) as n`;
+    await recordResults([
+      { id: "1", syncedAt: AT, error: null },
+      { id: "2", syncedAt: null, error: `it's "quoted" \\ and ünïcode` },
+    ], database);
+    const rows = await sql`select last_sync, last_error from customers order by id`;
+    const before = new Date("2020-01-01T00:00:00Z");
+    assert.deepEqual(rows.map(({ last_sync, last_error }) => [last_sync, last_error]), [
+      [AT, null],
+      [before, `it's "quoted" \\ and ünïcode`],
+      [before, "old"],
+    ]);
+    await database.end();
+    await close();
+  });
+}
+
+function result(id: string, error: string | null = null): Result {
+  return { id, syncedAt: error === null ? AT : null, error };
+}
+
+function fail(error: unknown): void {
+  throw error;
+}
+
+test("results are gathered and written together", async () => {
+  const batches: Result[][] = [];
+  const writer = createResultWriter(async (batch) => void batches.push(batch), fail);
+  writer.add(result("1"));
+  writer.add(result("2"));
+  await writer.flush();
+  assert.deepEqual(batches, [[result("1"), result("2")]]);
+});
+
+test("a thousand results are written without being asked for", async () => {
+  const sizes: number[] = [];
+  const writer = createResultWriter(async (batch) => void sizes.push(batch.length), fail);
+  for (let id = 0; id < 2500; id++) writer.add(result(`${id}`));
+  await writer.flush();
+  assert.deepEqual(sizes, [1000, 1000, 500]);
+});
+
+test("of two results for one customer in a batch, the later counts", async () => {
+  const batches: Result[][] = [];
+  const writer = createResultWriter(async (batch) => void batches.push(batch), fail);
+  writer.add(result("1", "failed"));
+  writer.add(result("1"));
+  await writer.flush();
+  assert.deepEqual(batches, [[result("1")]]);
+});
+
+test("a batch that cannot be written is told of, and the next is written", async () => {
+  const errors: unknown[] = [];
+  let isDown = true;
+  let written = 0;
+  const writer = createResultWriter(
+    async (batch) => {
+      if (isDown) throw new Error("down");
+      written += batch.length;
+    },
+    (error) => errors.push(error),
+  );
+  writer.add(result("1"));
+  await writer.flush();
+  isDown = false;
+  writer.add(result("1"));
+  await writer.flush();
+  assert.equal(errors.length, 1);
+  assert.equal(written, 1);
+});
