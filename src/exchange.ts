@@ -9,7 +9,13 @@ import {
   NeedsReapprovalError,
   RevokedError,
 } from "./errors.ts";
-import { type HttpOptions, readJson, sendRequest, unexpectedStatus } from "./http.ts";
+import {
+  cutBetweenWords,
+  type HttpOptions,
+  readJson,
+  sendRequest,
+  unexpectedStatus,
+} from "./http.ts";
 import type { KeySet } from "./keySet.ts";
 import { validateJwt } from "./validateJwt.ts";
 
@@ -81,5 +87,5 @@ function refusal(reason: string): ExchangeRefusedError {
   const Refusal = name === undefined
     ? ExchangeRefusedError
     : REFUSALS[name as keyof typeof REFUSALS];
-  return new Refusal(`The exchange was refused: ${reason.slice(0, 300)}`);
+  return new Refusal(`The exchange was refused: ${cutBetweenWords(reason, 300)}`);
 }

@@ -12,7 +12,7 @@ import {
 export type Fetch = (
   url: string,
   init: {
-    method: string;
+    method: "GET" | "POST";
     headers: Record<string, string>;
     body?: string;
     signal: AbortSignal;
@@ -61,7 +61,7 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
  */
 export async function sendRequest(request: HttpRequest, http: HttpOptions): Promise<HttpAnswer> {
   const { purpose, url, method = "GET", headers, body } = request;
-  const host = new URL(url).host;
+  const { host } = new URL(url);
   // Not AbortSignal.any: it holds on to every signal of a long-lived source on Node 20.
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -166,8 +166,13 @@ async function readText(body: AsyncIterable<Uint8Array> | null): Promise<string 
 }
 
 function excerpt(text: string): string {
-  const start = text.replace(/<[^>]*>|\s+/g, " ").replace(/ +/g, " ").trim().slice(0, 120);
+  const start = cutBetweenWords(text.replace(/<[^>]*>|\s+/g, " ").replace(/ +/g, " ").trim(), 120);
   return start === "" ? "" : ` («${start}»)`;
+}
+
+/** The start of a text, without the piece of a word that would no longer be recognised as a secret. */
+export function cutBetweenWords(text: string, length: number): string {
+  return text.length <= length ? text : text.slice(0, length).replace(/\S*$/, "…");
 }
 
 // fetch hides the reason in `cause`, and several addresses' reasons in an AggregateError.

@@ -34,8 +34,8 @@ export async function openLog(
   redact: Redact,
   write: (line: string) => void,
 ): Promise<Logger> {
-  const render = format === "json" ? toJson : toText;
-  const toLine = (record: LogRecord) => redact(render(record));
+  const toLine = (record: LogRecord) =>
+    format === "json" ? toJson(record, redact) : redact(toText(record));
   const sinks: Record<string, Sink> = { console: (record) => write(toLine(record)) };
   if (file !== undefined) sinks["file"] = await openDailyFile(file, keepDays, toLine);
   await configure({
@@ -95,9 +95,10 @@ const toText = getTextFormatter({
 
 const toMessage = getTextFormatter({ value: "bare", format: ({ message }) => message });
 
-function toJson(record: LogRecord): string {
+function toJson(record: LogRecord, redact: Redact): string {
   const { timestamp, level, properties } = record;
   const message = toMessage(record).trimEnd();
   const line = { time: new Date(timestamp).toISOString(), level, message, ...properties };
-  return `${JSON.stringify(line)}\n`;
+  const safe = (_: string, value: unknown) => typeof value === "string" ? redact(value) : value;
+  return `${JSON.stringify(line, safe)}\n`;
 }

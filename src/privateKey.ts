@@ -56,7 +56,7 @@ function fromXml(xml: string): KeyObject {
       ASK_FOR_PRIVATE_KEY,
     );
   }
-  if (!missing.includes("Modulus") && missing.length === found.length - 2) {
+  if (missing.length === found.length - 2 && !/Modulus|Exponent/.test(missing.join())) {
     throw new PrivateKeyError(
       "This is the public half of a key (RSAKeyValue with Modulus and Exponent alone)",
       ASK_FOR_PRIVATE_KEY,
@@ -68,11 +68,7 @@ function fromXml(xml: string): KeyObject {
       "Copy the whole XML again, from <RSAKeyValue> to </RSAKeyValue>.",
     );
   }
-  // .NET pads numbers with leading zero bytes, which a JWK must not have.
-  const jwk = found.map(({ member, bytes }) => {
-    const start = bytes.findIndex((byte) => byte !== 0);
-    return [member, bytes.subarray(Math.max(start, 0)).toString("base64url")];
-  });
+  const jwk = found.map(({ member, bytes }) => [member, bytes.toString("base64url")]);
   return parsed(() =>
     createPrivateKey({ key: { kty: "RSA", ...Object.fromEntries(jwk) }, format: "jwk" })
   );

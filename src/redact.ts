@@ -6,7 +6,7 @@ const HIDDEN = "[secret]";
 // Credentials that are known by their form: tickets, JWTs, signatures of signed system tokens, private keys.
 const CREDENTIALS = new RegExp(
   [
-    String.raw`\b7T:[^\s"'\\,;<>]+`,
+    String.raw`\b7T:(?:[^\s"'\\,;<>]|\\u[\da-fA-F]{4}|\\/)+`,
     String.raw`\beyJ[\w-]{8,}(?:\.[\w-]*)*`,
     String.raw`\.\d{12}\.[A-Za-z0-9+/\\]{40,}={0,2}`,
     String.raw`-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?`,
@@ -27,7 +27,8 @@ const SHORTEST_SECRET = 4;
 export function createRedact(secrets: ReadonlySet<string>): Redact {
   return (text) => {
     let safe = text;
-    for (const secret of secrets) {
+    // The longest first: one may be the beginning of another.
+    for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
       if (secret.length < SHORTEST_SECRET) continue;
       for (
         const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]

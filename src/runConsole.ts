@@ -2,6 +2,7 @@ import type { Logger } from "@logtape/logtape";
 import PQueue from "p-queue";
 import { openDatabase } from "./database.ts";
 import { problemOf } from "./errors.ts";
+import { createHttpClient } from "./httpClient.ts";
 import { createKeySet } from "./keySet.ts";
 import { loadCustomers } from "./loadCustomers.ts";
 import { logOn } from "./logOn.ts";
@@ -36,7 +37,7 @@ export async function runConsole(
 ): Promise<boolean> {
   const now = () => new Date();
   const monotonicMs = () => performance.now();
-  const http = { fetch, timeoutMs: run.requestTimeoutMs, signal: giveUp };
+  const http = { fetch: createHttpClient(), timeoutMs: run.requestTimeoutMs, signal: giveUp };
   const database = openDatabase(target.databaseUrl);
   let allWritten = true;
   const writer = createResultWriter(

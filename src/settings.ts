@@ -31,13 +31,13 @@ export interface Target extends Application {
 }
 
 const seconds = (byDefault: number, most: number) =>
-  z.coerce.number({ error: "expected a number of seconds" })
-    .positive("expected more than 0 seconds").max(most, `expected at most ${most} seconds`)
+  z.string().regex(/^\d+(\.\d+)?$/, "expected a number of seconds").transform(Number)
+    .refine((seconds) => seconds >= 0.1 && seconds <= most, `expected 0.1 to ${most} seconds`)
     .default(byDefault).transform((seconds) => seconds * 1000);
 
 const wholeNumber = (byDefault: number, most: number) =>
-  z.coerce.number({ error: "expected a whole number" }).int("expected a whole number")
-    .min(1, "expected at least 1").max(most, `expected at most ${most}`).default(byDefault);
+  z.string().regex(/^\d+$/, "expected a whole number").transform(Number)
+    .refine((number) => number >= 1 && number <= most, `expected 1 to ${most}`).default(byDefault);
 
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });
@@ -67,10 +67,13 @@ const targetSchema = z.object({
   ),
   SUPEROFFICE_LOGIN_URL: z.string()
     .refine(isLoginUrl, "expected an https address without a path (http for this machine alone)")
-    .optional(),
+    .transform((address) => new URL(address).origin).optional(),
   SUPEROFFICE_CLIENT_SECRET: z.string({
     error: "missing; expected the application's client secret from the developer portal",
-  }),
+  }).regex(
+    /^[\x21-\x7e]+$/,
+    "expected letters, digits and signs without blanks, as the portal shows it",
+  ),
 });
 
 /**
@@ -140,7 +143,7 @@ export async function readSettings(
     run,
     target: {
       databaseUrl: data.DATABASE_URL,
-      loginUrl: data.SUPEROFFICE_LOGIN_URL?.replace(/\/+$/, "") ??
+      loginUrl: data.SUPEROFFICE_LOGIN_URL ??
         `https://${data.SUPEROFFICE_ENVIRONMENT}.superoffice.com`,
       clientSecret: data.SUPEROFFICE_CLIENT_SECRET,
       privateKey,
@@ -150,7 +153,7 @@ export async function readSettings(
 
 /** The secrets among the settings, as they are and as they stand in an address. */
 export function secretsOf({ clientSecret, databaseUrl }: Target): string[] {
-  const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:([^@]+)@/)?.[1];
+  const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/)?.[1];
   if (password === undefined) return [clientSecret];
   try {
     return [clientSecret, password, decodeURIComponent(password)];
@@ -191,7 +194,9 @@ function faultsOf(error: z.ZodError): string[] {
 
 function withoutEmpty(variables: Variables): Variables {
   return Object.fromEntries(
-    Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ""),
+    Object.entries(variables).map(([name, value]) => [name, value?.trim()]).filter(([, value]) =>
+      value
+    ),
   );
 }
 
@@ -202,6 +207,6 @@ function isPostgresUrl(text: string): boolean {
 function isLoginUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
-  const plain = url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
-  return plain && (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url)));
+  return url.href === `${url.origin}/` &&
+    (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url)));
 }

@@ -19,7 +19,9 @@ const ISSUER = "SuperOffice AS";
 const CLOCK_TOLERANCE_SECONDS = 30;
 
 // Numbers come as numbers or as strings of digits, and one audience as a string or in a list.
-const seconds = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
+const LATEST_DATE_SECONDS = 8.64e12;
+const seconds = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
+  .refine((at) => at >= 0 && at <= LATEST_DATE_SECONDS);
 const claimsSchema = z.object({
   iss: z.string(),
   aud: z.union([z.string(), z.array(z.string())]).transform((aud) => [aud].flat()),
@@ -76,8 +78,9 @@ async function verifySignature(jwt: string, keySet: KeySet): Promise<string> {
     if (!isUnexplained(cause)) throw notVerified(cause);
   }
   // The keys may have rotated since they were read.
+  const renewed = await keySet.renew(keys);
   try {
-    return await verifyWith(jwt, await keySet.renew(keys));
+    return await verifyWith(jwt, renewed);
   } catch (cause) {
     throw notVerified(cause);
   }
@@ -93,8 +96,8 @@ async function verifyWith(jwt: string, keys: Keys): Promise<string> {
     for await (const key of error) {
       try {
         return text(await compactVerify(jwt, key, options));
-      } catch (cause) {
-        if (!(cause instanceof errors.JWSSignatureVerificationFailed)) throw cause;
+      } catch {
+        // Not this one: it did not sign, or cannot be used at all.
       }
     }
     throw new errors.JWSSignatureVerificationFailed();
@@ -110,12 +113,11 @@ function isUnexplained(error: unknown): boolean {
     error instanceof errors.JWKSNoMatchingKey;
 }
 
-function notVerified(cause: unknown): unknown {
-  if (!(cause instanceof errors.JOSEError)) return cause;
+function notVerified(cause: unknown): JwtInvalidError {
   if (isUnexplained(cause)) {
     return invalid("no key of the login host explains its signature", cause);
   }
-  return invalid(cause.message, cause);
+  return invalid(cause instanceof Error ? cause.message : String(cause), cause);
 }
 
 function readClaims(payload: string): z.infer<typeof claimsSchema> {

@@ -250,8 +250,9 @@ describe("readJson", () => {
     });
   });
 
-  test("shows no more than 120 letters of such a page", () => {
-    assert.throws(() => read("x".repeat(500)), { message: /and no JSON \(«x{120}»\)$/ });
+  test("shows the first words of such a page, and no part of a longer word", () => {
+    const page = `two words ${"x".repeat(500)}`;
+    assert.throws(() => read(page), { message: /and no JSON \(«two words …»\)$/ });
   });
 
   test("says so when there is nothing at all", () => {

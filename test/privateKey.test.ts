@@ -207,6 +207,11 @@ describe("importPrivateKey refuses", () => {
       found: /a file's path/,
       remedy: /SUPEROFFICE_PRIVATE_KEY_FILE/,
     },
+    "a file name in quotes": {
+      text: '"private.key"',
+      found: /a file's path/,
+      remedy: /SUPEROFFICE_PRIVATE_KEY_FILE/,
+    },
     "base64 without its PEM lines": {
       text: body(pkcs8),
       found: /neither RSAKeyValue XML nor PEM/,

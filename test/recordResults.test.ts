@@ -37,9 +37,16 @@ function fail(error: unknown): void {
   throw error;
 }
 
+function keepIn(batches: Result[][]): (batch: Result[]) => Promise<void> {
+  return (batch) => {
+    batches.push(batch);
+    return Promise.resolve();
+  };
+}
+
 test("results are gathered and written together", async () => {
   const batches: Result[][] = [];
-  const writer = createResultWriter(async (batch) => void batches.push(batch), fail);
+  const writer = createResultWriter(keepIn(batches), fail);
   writer.add(result("1"));
   writer.add(result("2"));
   await writer.flush();
@@ -47,16 +54,16 @@ test("results are gathered and written together", async () => {
 });
 
 test("a thousand results are written without being asked for", async () => {
-  const sizes: number[] = [];
-  const writer = createResultWriter(async (batch) => void sizes.push(batch.length), fail);
+  const batches: Result[][] = [];
+  const writer = createResultWriter(keepIn(batches), fail);
   for (let id = 0; id < 2500; id++) writer.add(result(`${id}`));
   await writer.flush();
-  assert.deepEqual(sizes, [1000, 1000, 500]);
+  assert.deepEqual(batches.map(({ length }) => length), [1000, 1000, 500]);
 });
 
 test("of two results for one customer in a batch, the later counts", async () => {
   const batches: Result[][] = [];
-  const writer = createResultWriter(async (batch) => void batches.push(batch), fail);
+  const writer = createResultWriter(keepIn(batches), fail);
   writer.add(result("1", "failed"));
   writer.add(result("1"));
   await writer.flush();
@@ -68,9 +75,10 @@ test("a batch that cannot be written is told of, and the next is written", async
   let isDown = true;
   let written = 0;
   const writer = createResultWriter(
-    async (batch) => {
-      if (isDown) throw new Error("down");
+    (batch) => {
+      if (isDown) return Promise.reject(new Error("down"));
       written += batch.length;
+      return Promise.resolve();
     },
     (error) => errors.push(error),
   );

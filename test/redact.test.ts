@@ -110,3 +110,8 @@ describe("ordinary text stays as it is", () => {
     test(text.slice(0, 40), () => assert.equal(redact(text), text));
   }
 });
+
+test("a secret that begins with another secret is hidden whole", () => {
+  const redact = createRedact(new Set(["super", "super-client-secret"]));
+  assert.equal(redact("it is super-client-secret"), "it is [secret]");
+});
