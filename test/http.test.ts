@@ -126,7 +126,7 @@ describe("sendRequest", () => {
       hungUp = once(response, "close");
       response.on("error", () => {});
       const write = () => {
-        if (!response.destroyed) response.write("x".repeat(MIB / 4), write);
+        if (!response.destroyed) response.write("x".repeat(MIB / 4), () => setImmediate(write));
       };
       write();
     });
