@@ -77,14 +77,67 @@ export class RequestTimeoutError extends ConsoleError {
 
 /** An answer with a status that the step has no other word for. */
 export class UnexpectedStatusError extends ConsoleError {
-  readonly code = "UNEXPECTED_STATUS";
-  readonly remedy: string;
+  readonly code: string = "UNEXPECTED_STATUS";
+  readonly remedy: string = "Look the status up, and compare context_identifier, " +
+    "SUPEROFFICE_ENVIRONMENT and SUPEROFFICE_LOGIN_URL with what SuperOffice gave you.";
   readonly status: number;
+  /** How long the answer asks to wait, in milliseconds. */
+  readonly retryAfterMs: number;
 
-  constructor(message: string, status: number, remedy: string) {
+  constructor(message: string, status: number, retryAfterMs = 0) {
     super(message);
     this.status = status;
-    this.remedy = remedy;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Status 429, or one from 500 on: SuperOffice has too much to do, or is in trouble itself. */
+export class BusyError extends UnexpectedStatusError {
+  override readonly code = "SERVICE_BUSY";
+  override readonly remedy =
+    "Often passing, and tried again. If it goes on, look at status.superoffice.com, or lower CONCURRENCY.";
+}
+
+/** Status 3xx: somebody wants credentials to go elsewhere. They do not. */
+export class RedirectError extends UnexpectedStatusError {
+  override readonly code = "REDIRECT_REFUSED";
+  override readonly remedy =
+    "Redirects are not followed: check SUPEROFFICE_LOGIN_URL, and any proxy in between.";
+}
+
+/** Status 403. */
+export class ForbiddenError extends UnexpectedStatusError {
+  override readonly code = "FORBIDDEN";
+  override readonly remedy =
+    "Check the application's rights, and the system user's, in this customer's SuperOffice.";
+}
+
+/** Status 404. */
+export class NotFoundError extends UnexpectedStatusError {
+  override readonly code = "NOT_FOUND";
+  override readonly remedy =
+    "Check the row's context_identifier, and that SUPEROFFICE_ENVIRONMENT is the customer's.";
+}
+
+/** Status 421: the tenant lives on another host, even after a second look at its state. */
+export class TenantMovedError extends UnexpectedStatusError {
+  override readonly code = "TENANT_MOVED";
+  override readonly remedy =
+    "Nothing: the tenant is being moved to another host, and is looked up again at the next poll.";
+}
+
+/** The tenant takes no calls for now. Such a customer is skipped; that is no failure. */
+export class TenantNotRunningError extends ConsoleError {
+  readonly code = "TENANT_NOT_RUNNING";
+  readonly remedy: string;
+  readonly state: string;
+
+  constructor(state: string, meaning: string) {
+    super(`The tenant takes no calls, its state is ${state}: ${meaning}`);
+    this.state = state;
+    this.remedy = state === "Deleted"
+      ? "It will not come back: set is_active to false in its row."
+      : "It is picked up again by itself when it is back.";
   }
 }
 
@@ -142,6 +195,8 @@ export class NeedsReapprovalError extends ExchangeRefusedError {
 }
 
 export class InvalidTimestampError extends ExchangeRefusedError {
+  /** SuperOffice's time, where the answer told it. */
+  serverTime?: Date | undefined;
   override readonly code = "TIMESTAMP_INVALID";
   override readonly remedy =
     "This machine's clock is the likely cause: set it (timedatectl set-ntp true) and keep it right.";
@@ -196,7 +251,7 @@ export function toConsoleError(error: unknown): ConsoleError {
   });
 }
 
-/** What the log says of an error, for the message `{problem}. {remedy}`. */
+/** What the log says of an error, for the message `{problem}. {remedy} [{code}]`. */
 export function problemOf(error: unknown): { problem: string; remedy: string; code: string } {
   const { message, remedy, code } = toConsoleError(error);
   return { problem: message, remedy, code };

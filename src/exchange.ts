@@ -14,6 +14,7 @@ import {
   type HttpOptions,
   readJson,
   sendRequest,
+  serverTimeOf,
   unexpectedStatus,
 } from "./http.ts";
 import type { KeySet } from "./keySet.ts";
@@ -62,7 +63,7 @@ export async function exchange(
   http: HttpOptions,
 ): Promise<string> {
   // Each exchange leaves a record in the tenant's database: make none whose answer could not be validated.
-  await keySet.get();
+  const keys = await keySet.get();
   const answer = await sendRequest({
     purpose: "the exchange",
     method: "POST",
@@ -76,16 +77,20 @@ export async function exchange(
   }, http);
   if (answer.status !== 200) throw unexpectedStatus(answer);
   const { IsSuccessful, Token, ErrorMessage } = readJson(answer, answerSchema);
-  if (!IsSuccessful || !Token) throw refusal(ErrorMessage || "no reason was given");
-  const { ticket } = await validateJwt(Token, contextIdentifier, keySet, now());
+  if (!IsSuccessful || !Token) {
+    throw refusal(ErrorMessage || "no reason was given", serverTimeOf(answer));
+  }
+  const { ticket } = await validateJwt(Token, contextIdentifier, keySet, now(), keys);
   return ticket;
 }
 
-function refusal(reason: string): ExchangeRefusedError {
+function refusal(reason: string, serverTime: Date | undefined): ExchangeRefusedError {
   const words = reason.toLowerCase().replace(/[^a-z]/g, "");
   const name = Object.keys(REFUSALS).find((name) => words.includes(name.toLowerCase()));
   const Refusal = name === undefined
     ? ExchangeRefusedError
     : REFUSALS[name as keyof typeof REFUSALS];
-  return new Refusal(`The exchange was refused: ${cutBetweenWords(reason, 300)}`);
+  const error = new Refusal(`The exchange was refused: ${cutBetweenWords(reason, 300)}`);
+  if (error instanceof InvalidTimestampError) error.serverTime = serverTime;
+  return error;
 }

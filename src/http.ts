@@ -1,9 +1,14 @@
 import type { z } from "zod";
 import {
+  BusyError,
   ConsoleError,
+  ForbiddenError,
   NetworkError,
+  NotFoundError,
+  RedirectError,
   RequestTimeoutError,
   StoppedError,
+  TenantMovedError,
   UnexpectedStatusError,
   UnreadableAnswerError,
 } from "./errors.ts";
@@ -125,33 +130,35 @@ export function readJson<T>(answer: HttpAnswer, schema: z.ZodType<T>): T {
   );
 }
 
+/** The time of day at the answer's host, from its `Date` header. */
+export function serverTimeOf({ headers }: HttpAnswer): Date | undefined {
+  const time = new Date(headers.get("date") ?? "");
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
 /** The error for an answer whose status the step has no other word for. */
 export function unexpectedStatus(answer: HttpAnswer): UnexpectedStatusError {
   const { host, purpose, status, text } = answer;
-  return new UnexpectedStatusError(
-    `${host} answered ${purpose} with status ${status}${excerpt(text)}`,
-    status,
-    remedyFor(status),
-  );
+  const ErrorClass = errorClassOf(status);
+  const message = `${host} answered ${purpose} with status ${status}${excerpt(text)}`;
+  return new ErrorClass(message, status, retryAfterMsOf(answer));
 }
 
-function remedyFor(status: number): string {
-  if (status >= 300 && status < 400) {
-    return "Redirects are not followed: check SUPEROFFICE_LOGIN_URL and any proxy in between.";
-  }
-  if (status === 403) {
-    return "Check the application's and the system user's rights in this customer.";
-  }
-  if (status === 404) {
-    return "Check the row's context_identifier and SUPEROFFICE_ENVIRONMENT.";
-  }
-  if (status === 421) {
-    return "The tenant is moving to another host; it is looked up again at the next poll.";
-  }
-  if (status === 429 || status >= 500) {
-    return "Often passing: it is tried again at the next poll. If it goes on, look at status.superoffice.com.";
-  }
-  return "Report it with the time of this line.";
+function errorClassOf(status: number): typeof UnexpectedStatusError {
+  if (status >= 300 && status < 400) return RedirectError;
+  if (status === 403) return ForbiddenError;
+  if (status === 404) return NotFoundError;
+  if (status === 421) return TenantMovedError;
+  if (status === 429 || status >= 500) return BusyError;
+  return UnexpectedStatusError;
+}
+
+/** `Retry-After` holds seconds, or a date by the answering host's clock. */
+function retryAfterMsOf(answer: HttpAnswer): number {
+  const value = answer.headers.get("retry-after") ?? "";
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const ms = Date.parse(value) - (serverTimeOf(answer)?.getTime() ?? NaN);
+  return ms > 0 ? ms : 0;
 }
 
 async function readText(body: AsyncIterable<Uint8Array> | null): Promise<string | undefined> {

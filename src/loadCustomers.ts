@@ -9,6 +9,8 @@ export interface Customer {
   systemUserToken: string;
   /** When the console last logged on to the tenant. */
   lastSync: Date | null;
+  /** Whether `last_error` holds something. */
+  hasError: boolean;
 }
 
 const PAGE_ROWS = 1000;
@@ -25,7 +27,7 @@ export async function* loadCustomers(database: Database): AsyncGenerator<Custome
   while (true) {
     const page = await database<Customer[]>`
       select id, context_identifier as "contextIdentifier", system_user_token as "systemUserToken",
-        last_sync as "lastSync"
+        last_sync as "lastSync", last_error is not null as "hasError"
       from customers
       where is_active and id > ${lastId}
       order by id

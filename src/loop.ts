@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { sleep } from "./sleep.ts";
 
 /**
  * Starts a poll every `pollMs` milliseconds, counted from start to start, until `stop`; then waits for the
@@ -19,10 +19,4 @@ export async function runLoop(
     await sleep(startedAt + pollMs - monotonicMs(), stop);
   }
   await Promise.all(underWay);
-}
-
-/** Waits for `ms` milliseconds, or until `stop`. */
-async function sleep(ms: number, stop: AbortSignal): Promise<void> {
-  if (ms <= 0) return;
-  await delay(ms, undefined, { signal: stop }).catch(() => {});
 }

@@ -1,9 +1,10 @@
+import { setMaxListeners } from "node:events";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import { HELP, readCommandLine } from "./commandLine.ts";
-import { problemOf, SettingsError, UsageError } from "./errors.ts";
+import { problemOf, SettingsError, StoppedError, UsageError } from "./errors.ts";
 import { closeLog, openLog } from "./log.ts";
 import { createRedact } from "./redact.ts";
 import { runConsole } from "./runConsole.ts";
@@ -73,11 +74,13 @@ async function runUntilStopped(
   for (const secret of secretsOf(target)) secrets.add(secret);
   const stop = new AbortController();
   const giveUp = new AbortController();
+  // Every request under way listens to it.
+  setMaxListeners(0, giveUp.signal);
   let notice: ReturnType<typeof setTimeout> | undefined;
 
   beginStop = () => {
     stop.abort();
-    setTimeout(() => giveUp.abort(), run.shutdownMs);
+    setTimeout(() => giveUp.abort(new StoppedError("Stopped before it was done")), run.shutdownMs);
     // For what does not heed giveUp, such as a database that does not answer.
     setTimeout(() => exit(EXIT_OK), run.shutdownMs + 1000);
     // Said when a second Ctrl-C can be told from the first.
@@ -92,7 +95,7 @@ async function runUntilStopped(
   };
   for (const event of ["uncaughtException", "unhandledRejection"]) {
     // One tenant's trouble must not end the others' work, whatever it is.
-    process.on(event, (error) => log.error("{problem}. {remedy}", problemOf(error)));
+    process.on(event, (error) => log.error("{problem}. {remedy} [{code}]", problemOf(error)));
   }
 
   log.info("Logging on at {loginUrl}, every {seconds} s, at most {concurrency} tenants at once.", {

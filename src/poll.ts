@@ -1,8 +1,18 @@
 import type { Logger } from "@logtape/logtape";
-import type PQueue from "p-queue";
-import { problemOf, StoppedError } from "./errors.ts";
+import PQueue from "p-queue";
+import type { Backoff } from "./backoff.ts";
+import type { Principal } from "./callTenant.ts";
+import {
+  DeniedError,
+  InvalidSignatureError,
+  NeedsReapprovalError,
+  problemOf,
+  RequestTimeoutError,
+  RevokedError,
+  StoppedError,
+  TenantNotRunningError,
+} from "./errors.ts";
 import type { Customer } from "./loadCustomers.ts";
-import type { LogOn } from "./logOn.ts";
 import type { Result } from "./recordResults.ts";
 
 /** What one poll came to. */
@@ -12,25 +22,50 @@ export interface PollSummary {
   failed: number;
   /** Customers left out, because an earlier poll still had them in hand. */
   stillInHand: number;
+  /** Customers left out, because they were refused and it is too early to try again. */
+  waiting: number;
   /** Whether the customers could be read to the end. */
   complete: boolean;
   durationMs: number;
 }
 
+/** What is remembered from poll to poll. */
+export interface PollMemory {
+  /** The ids of the customers that have been taken and are not finished. */
+  inHand: Set<string>;
+  /** The ids of the customers that did not answer in time. */
+  slow: Set<string>;
+  /** The states of the tenants that take no calls, by the customers' ids, as they were last told. */
+  toldStates: Map<string, string>;
+  /** Lets CONCURRENCY customers be worked on at once. */
+  slots: PQueue;
+  /** Lets slow customers have a quarter of the slots. */
+  slowSlots: PQueue;
+}
+
+export function createPollMemory(concurrency: number): PollMemory {
+  return {
+    inHand: new Set(),
+    slow: new Set(),
+    toldStates: new Map(),
+    slots: new PQueue({ concurrency }),
+    slowSlots: new PQueue({ concurrency: Math.ceil(concurrency / 4) }),
+  };
+}
+
 /** What a poll needs, the same for every poll. */
 export interface PollParts {
   loadCustomers: () => AsyncIterable<Customer>;
-  logOn: (customer: Customer, log: Logger) => Promise<LogOn>;
+  logOn: (customer: Customer, log: Logger) => Promise<Principal>;
   record: (result: Result) => void;
+  backoff: Backoff;
   /** Where the secrets of the customers in hand are kept for the redaction. */
   secrets: Set<string>;
-  /** Lets CONCURRENCY customers be worked on at once, over all polls. */
-  slots: PQueue;
-  /** The ids of the customers that have been taken and are not finished. */
-  inHand: Set<string>;
+  memory: PollMemory;
   /** Ends the taking of customers; those in hand are finished. */
   stop: AbortSignal;
   now: () => Date;
+  /** A clock in milliseconds that is never set back, for durations. */
   monotonicMs: () => number;
   log: Logger;
 }
@@ -41,31 +76,46 @@ export interface PollParts {
  * logged and recorded as that customer's alone, the database's is logged and tried again at the next poll.
  */
 export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollSummary> }> {
-  const { loadCustomers, slots, inHand, stop, monotonicMs, log } = parts;
+  const { loadCustomers, backoff, memory, stop, monotonicMs, log } = parts;
+  const { inHand, slow, slots, slowSlots } = memory;
   const startedAt = monotonicMs();
-  const summary = { loggedOn: 0, skipped: 0, failed: 0, stillInHand: 0, complete: true };
+  const summary = {
+    loggedOn: 0,
+    skipped: 0,
+    failed: 0,
+    stillInHand: 0,
+    waiting: 0,
+    complete: true,
+  };
   const working = new Set<Promise<void>>();
+
+  async function take(customer: Customer): Promise<void> {
+    if (!stop.aborted) summary[await workOn(customer, parts)]++;
+  }
 
   try {
     for await (const customer of loadCustomers()) {
+      // At most one customer waits for a slot, so that rows are read no faster than they are worked on.
       await slots.onSizeLessThan(1);
       if (stop.aborted) break;
-      if (inHand.has(customer.id)) {
-        summary.stillInHand++;
-        continue;
+      if (inHand.has(customer.id)) summary.stillInHand++;
+      else if (!backoff.mayTry(customer)) summary.waiting++;
+      else {
+        inHand.add(customer.id);
+        // The slow ones queue among themselves, and hold nobody else up.
+        const taken = slow.has(customer.id)
+          ? slowSlots.add(() => slots.add(() => take(customer)))
+          : slots.add(() => take(customer));
+        const work = taken.finally(() => {
+          inHand.delete(customer.id);
+          working.delete(work);
+        });
+        working.add(work);
       }
-      inHand.add(customer.id);
-      const work = slots.add(async () => {
-        if (!stop.aborted) summary[await workOn(customer, parts)]++;
-      }).finally(() => {
-        inHand.delete(customer.id);
-        working.delete(work);
-      });
-      working.add(work);
     }
   } catch (error) {
     summary.complete = false;
-    log.error("{problem}. {remedy}", problemOf(error));
+    log.error("{problem}. {remedy} [{code}]", problemOf(error));
   }
 
   async function finish(): Promise<PollSummary> {
@@ -73,6 +123,7 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
     const done = { ...summary, durationMs: Math.round(monotonicMs() - startedAt) };
     log.info(
       "Poll done in {durationMs} ms: {loggedOn} logged on, {skipped} skipped, {failed} failed" +
+        (done.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
         (done.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
       { ...done },
     );
@@ -83,32 +134,49 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
 
 type Outcome = "loggedOn" | "skipped" | "failed";
 
-/** Logs on to one customer's tenant, and says and records what came of it. */
+/** Logs on to one customer's tenant, and says, records and remembers what came of it. */
 async function workOn(customer: Customer, parts: PollParts): Promise<Outcome> {
   const { id, contextIdentifier, systemUserToken } = customer;
-  const { logOn, record, secrets, now } = parts;
+  const { logOn, record, backoff, secrets, now } = parts;
+  const { slow, toldStates } = parts.memory;
   const log = parts.log.with({ customer: contextIdentifier });
   secrets.add(systemUserToken);
   try {
-    const result = await logOn(customer, log);
-    if ("skipped" in result) {
-      const reason = `the tenant takes no calls, its state is ${result.skipped}`;
-      log.info("{customer}: skipped, {reason}", { reason, state: result.skipped });
-      record({ id, syncedAt: null, error: `Skipped: ${reason}` });
-      return "skipped";
-    }
-    const { associate, associateId } = result.principal;
+    const { associate, associateId } = await logOn(customer, log);
     log.info("Logged on to context {customer} as {associate}", { associate, associateId });
     record({ id, syncedAt: now(), error: null });
+    slow.delete(id);
+    toldStates.delete(id);
+    backoff.passed(customer);
     return "loggedOn";
   } catch (error) {
-    const { problem, remedy, code } = problemOf(error);
-    log.warn("{customer}: {problem}. {remedy}", { problem, remedy, code });
+    const problem = problemOf(error);
     if (!(error instanceof StoppedError)) {
-      record({ id, syncedAt: null, error: `${problem}. ${remedy}` });
+      record({ id, syncedAt: null, error: `${problem.problem}. ${problem.remedy}` });
     }
-    return "failed";
+    if (error instanceof RequestTimeoutError) slow.add(id);
+    else slow.delete(id);
+    if (needsPeople(error)) backoff.refused(customer);
+    else backoff.passed(customer);
+
+    if (!(error instanceof TenantNotRunningError)) {
+      log.warn("{customer}: {problem}. {remedy} [{code}]", problem);
+      return "failed";
+    }
+    // Said once when the state changes, not at every poll.
+    const { state } = error;
+    const isTold = toldStates.get(id) === state;
+    toldStates.set(id, state);
+    const level = isTold ? "debug" : state === "Deleted" ? "warn" : "info";
+    log[level]("{customer}: skipped. {problem}. {remedy}", { ...problem, state });
+    return "skipped";
   } finally {
     secrets.delete(systemUserToken);
   }
+}
+
+/** Whether trying again is of no use before somebody has done something about it. */
+function needsPeople(error: unknown): boolean {
+  return [RevokedError, DeniedError, NeedsReapprovalError, InvalidSignatureError]
+    .some((kind) => error instanceof kind);
 }

@@ -1,5 +1,6 @@
 import type { Logger } from "@logtape/logtape";
-import PQueue from "p-queue";
+import { createBackoff } from "./backoff.ts";
+import { createClock } from "./clock.ts";
 import { openDatabase } from "./database.ts";
 import { problemOf } from "./errors.ts";
 import { createHttpClient } from "./httpClient.ts";
@@ -7,11 +8,14 @@ import { createKeySet } from "./keySet.ts";
 import { loadCustomers } from "./loadCustomers.ts";
 import { logOn } from "./logOn.ts";
 import { runLoop } from "./loop.ts";
-import { type PollParts, startPoll } from "./poll.ts";
+import { createPollMemory, type PollParts, startPoll } from "./poll.ts";
 import { createResultWriter, recordResults } from "./recordResults.ts";
 import type { Redact } from "./redact.ts";
 import type { RunSettings, Target } from "./settings.ts";
 import { createSigner } from "./signToken.ts";
+import { createTenantStates } from "./tenantStates.ts";
+import { createTickets, TICKET_LIFETIME_MS } from "./tickets.ts";
+import type { Tools } from "./withTicket.ts";
 
 /** What the console needs from the program around it. */
 export interface Surroundings {
@@ -35,7 +39,7 @@ export async function runConsole(
   once: boolean,
   { log, secrets, redact, stop, giveUp }: Surroundings,
 ): Promise<boolean> {
-  const now = () => new Date();
+  const clock = createClock(() => new Date());
   const monotonicMs = () => performance.now();
   const http = { fetch: createHttpClient(), timeoutMs: run.requestTimeoutMs, signal: giveUp };
   const database = openDatabase(target.databaseUrl);
@@ -44,26 +48,28 @@ export async function runConsole(
     (results) => recordResults(results, database),
     (error) => {
       allWritten = false;
-      log.error("The results could not be written: {problem}. {remedy}", problemOf(error));
+      log.error("The results could not be written: {problem}. {remedy} [{code}]", problemOf(error));
     },
   );
-  const tools = {
+  const tools: Tools = {
     application: target,
     sign: createSigner(target.privateKey),
     keySet: createKeySet(target.loginUrl, http, monotonicMs),
+    tickets: createTickets(run.reuseTickets ? TICKET_LIFETIME_MS : 0, monotonicMs),
+    states: createTenantStates(run.pollMs, monotonicMs),
     http,
-    now,
+    clock,
     monotonicMs,
   };
   const parts: PollParts = {
     loadCustomers: () => loadCustomers(database),
     logOn: (customer, log) => logOn(customer, tools, log),
     record: (result) => writer.add({ ...result, error: result.error && redact(result.error) }),
+    backoff: createBackoff(run.pollMs, monotonicMs),
     secrets,
-    slots: new PQueue({ concurrency: run.concurrency }),
-    inHand: new Set(),
+    memory: createPollMemory(run.concurrency),
     stop,
-    now,
+    now: clock.now,
     monotonicMs,
     log,
   };

@@ -21,6 +21,8 @@ export interface RunSettings {
   requestTimeoutMs: number;
   /** How long a stop waits for work in hand. */
   shutdownMs: number;
+  /** Whether tickets are kept between polls, as they should be. */
+  reuseTickets: boolean;
   log: LogSettings;
 }
 
@@ -47,6 +49,7 @@ const runSchema = z.object({
   CONCURRENCY: wholeNumber(32, 1000),
   REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
   SHUTDOWN_SECONDS: seconds(10, 3600),
+  TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
   LOG_FILE: z.string().optional(),
@@ -105,6 +108,7 @@ export function readRunSettings(variables: Variables): RunSettings {
     concurrency: data.CONCURRENCY,
     requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
     shutdownMs: data.SHUTDOWN_SECONDS,
+    reuseTickets: data.TICKET_REUSE === "on",
     log: {
       level: data.LOG_LEVEL,
       format: data.LOG_FORMAT,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { WrongTenantError } from "./errors.ts";
-import { type HttpOptions, readJson, sendRequest, unexpectedStatus } from "./http.ts";
+import { type HttpOptions, readJson, sendRequest, serverTimeOf, unexpectedStatus } from "./http.ts";
 
 /** A tenant's state. */
 export interface TenantState {
@@ -10,6 +10,8 @@ export interface TenantState {
   isRunning: boolean;
   /** The base of the tenant's web services, for example `https://online3.superoffice.com/Cust12345/api`. */
   api: string | null;
+  /** How long SuperOffice says that this holds, in milliseconds; 0 where it does not say so. */
+  validForMs: number;
 }
 
 const STATE_NAMES: Record<number, string> = {
@@ -26,13 +28,33 @@ const STATE_NAMES: Record<number, string> = {
   12: "MigrationPending",
 };
 
+const STATE_MEANINGS: Record<string, string> = {
+  Provisioning: "it is being set up",
+  Deleted: "it was deleted",
+  Suspended: "SuperOffice has closed it for now",
+  OfflineMaintenance: "it is down for maintenance",
+  ProvisioningFailed: "setting it up failed",
+  Deleting: "it is being deleted",
+  DeleteFailed: "deleting it failed",
+  MigrationPending: "it is about to be moved",
+};
+
+/** What a state means for who wants to call the tenant. */
+export function meaningOf(state: string): string {
+  return STATE_MEANINGS[state] ?? "SuperOffice does not say why";
+}
+
 const stateSchema = z.object({
   ContextIdentifier: z.string().nullish(),
   State: z.union([z.string(), z.number().transform((code) => STATE_NAMES[code] ?? `${code}`)])
     .nullish(),
   IsRunning: z.boolean().nullish(),
   Api: z.string().nullish(),
-});
+  ValidUntil: z.string().nullish(),
+}).refine(
+  ({ State, IsRunning }) => State != null || IsRunning != null,
+  "neither State nor IsRunning",
+);
 
 /**
  * Asks the login host for a tenant's state and address. Needs no credentials.
@@ -50,13 +72,16 @@ export async function readTenantState(
     url: `${loginUrl}/api/state/${encodeURIComponent(contextIdentifier)}`,
   }, http);
   if (answer.status !== 200) throw unexpectedStatus(answer);
-  const { ContextIdentifier, State, IsRunning, Api } = readJson(answer, stateSchema);
+  const { ContextIdentifier, State, IsRunning, Api, ValidUntil } = readJson(answer, stateSchema);
   assertSameTenant(contextIdentifier, ContextIdentifier, answer.purpose);
   const state = State ?? "Unknown";
   return {
     state,
     isRunning: IsRunning ?? (state === "Running" || state === "OnlineMaintenance"),
     api: Api?.replace(/\/+$/, "") ?? null,
+    // Both times are the login host's, so that this machine's clock does not matter.
+    validForMs:
+      Math.max(0, Date.parse(ValidUntil ?? "") - (serverTimeOf(answer)?.getTime() ?? NaN)) || 0,
   };
 }
 

@@ -36,6 +36,8 @@ const claimsSchema = z.object({
  * Validates the JWT that an exchange gave: signed with RS256 by a key of the login host, issued by SuperOffice,
  * meant for this installation (`spn:<serial>`), valid now, and for the tenant that was asked for.
  *
+ * @param keysWhenAsked the keys as they were when the JWT was asked for, since they may be others by now
+ *
  * Throws {@link JwtInvalidError} with the check that failed, and what reading the key set throws.
  *
  * @see SuperOffice's page "Validate security tokens" (PROTOCOL.md §4)
@@ -45,8 +47,10 @@ export async function validateJwt(
   contextIdentifier: string,
   keySet: KeySet,
   now: Date,
+  keysWhenAsked?: Keys,
 ): Promise<SystemUserClaims> {
-  const claims = readClaims(await verifySignature(jwt, keySet));
+  const keys = keysWhenAsked ?? await keySet.get();
+  const claims = readClaims(await verifySignature(jwt, keys, keySet));
   const serial = claims[`${CLAIM}serial`] as string;
   const ctx = claims[`${CLAIM}ctx`] as string;
   const nowSeconds = now.getTime() / 1000;
@@ -70,8 +74,7 @@ export async function validateJwt(
 }
 
 /** Gives the payload's text when one of SuperOffice's keys signed it. */
-async function verifySignature(jwt: string, keySet: KeySet): Promise<string> {
-  const keys = await keySet.get();
+async function verifySignature(jwt: string, keys: Keys, keySet: KeySet): Promise<string> {
   try {
     return await verifyWith(jwt, keys);
   } catch (cause) {

@@ -15,6 +15,7 @@ import { assertSameTenant, readTenantState } from "../src/tenantState.ts";
 const read = (path: string) =>
   readFile(new URL(`../fixtures/keys/${path}`, import.meta.url), "utf8");
 
+const NOW = new Date("2026-01-02T03:04:05Z");
 const standIn = await startStandIn({
   applicationPublicKey: await read("app-key.pub.pem"),
   clientSecret: "client-secret",
@@ -34,6 +35,8 @@ const standIn = await startStandIn({
       state: "OnlineMaintenance",
     },
   ],
+  stateValidMs: 90_000,
+  now: () => NOW.getTime(),
 });
 const application: Application = { loginUrl: standIn.loginUrl, clientSecret: "client-secret" };
 const http = { fetch, timeoutMs: 10_000, signal: new AbortController().signal };
@@ -45,9 +48,8 @@ const stateOf = (contextIdentifier: string) =>
   readTenantState(contextIdentifier, standIn.loginUrl, http);
 
 async function ticketOf(contextIdentifier: string, systemUserToken: string): Promise<string> {
-  const now = new Date();
-  const signed = await signToken(systemUserToken, sign, now);
-  return await exchange(contextIdentifier, signed, application, keySet, () => now, http);
+  const signed = await signToken(systemUserToken, sign, NOW);
+  return await exchange(contextIdentifier, signed, application, keySet, () => NOW, http);
 }
 
 let endTrouble: () => void;
@@ -72,7 +74,7 @@ describe("a tenant's state", () => {
     ] as const
   ) {
     test(`of ${contextIdentifier} is ${expected.state}`, async () => {
-      assert.deepEqual(await stateOf(contextIdentifier), expected);
+      assert.deepEqual(await stateOf(contextIdentifier), { ...expected, validForMs: 90_000 });
     });
   }
 
@@ -96,13 +98,19 @@ describe("a tenant's state", () => {
         state: name,
         isRunning: name === "Running" || name === "OnlineMaintenance",
         api: null,
+        validForMs: 0,
       });
     });
   }
 
   test("keeps a number that is not known", async () => {
     answerWith("state", { State: 99 });
-    assert.deepEqual(await stateOf("Cust10001"), { state: "99", isRunning: false, api: null });
+    assert.deepEqual(await stateOf("Cust10001"), {
+      state: "99",
+      isRunning: false,
+      api: null,
+      validForMs: 0,
+    });
   });
 
   test("is not running when IsRunning says so, whatever the state's name", async () => {
@@ -112,7 +120,12 @@ describe("a tenant's state", () => {
 
   test("is running when IsRunning says so of a state that is not known", async () => {
     answerWith("state", { State: "ReadOnly", IsRunning: true });
-    assert.deepEqual(await stateOf("Cust10001"), { state: "ReadOnly", isRunning: true, api: null });
+    assert.deepEqual(await stateOf("Cust10001"), {
+      state: "ReadOnly",
+      isRunning: true,
+      api: null,
+      validForMs: 0,
+    });
   });
 
   test("is Unknown and not running when the answer says nothing of it", async () => {
@@ -121,7 +134,39 @@ describe("a tenant's state", () => {
       state: "Unknown",
       isRunning: false,
       api: null,
+      validForMs: 0,
     });
+  });
+
+  // The stand-in's clock is far from this machine's.
+  const validity: [string | null, number][] = [
+    ["2026-01-02T03:04:06.9342965Z", 1934],
+    ["2026-01-02T05:04:05+01:00", 3600_000],
+    ["2026-01-02T03:04:05Z", 0],
+    ["2026-01-02T03:04:04Z", 0],
+    ["soon", 0],
+    ["", 0],
+    [null, 0],
+  ];
+  for (const [validUntil, validForMs] of validity) {
+    test(`holds for ${validForMs} ms by the login host's clock until ${validUntil}`, async () => {
+      answerWith("state", { State: "Running", ValidUntil: validUntil });
+      assert.equal((await stateOf("Cust10001")).validForMs, validForMs);
+    });
+  }
+
+  test("holds for no time when the answer does not tell the login host's time", async () => {
+    const withoutDate: typeof http = {
+      ...http,
+      fetch: async (...request: Parameters<typeof fetch>) => {
+        const response = await fetch(...request);
+        const headers = new Headers(response.headers);
+        headers.delete("date");
+        return new Response(response.body, { status: response.status, headers });
+      },
+    };
+    const state = await readTenantState("Cust10001", standIn.loginUrl, withoutDate);
+    assert.equal(state.validForMs, 0);
   });
 
   test("has an address without slashes at its end", async () => {
@@ -155,7 +200,7 @@ describe("a tenant's state", () => {
 
   test("of a tenant that does not exist is a 404 with a remedy", async () => {
     await assert.rejects(stateOf("Cust404"), {
-      code: "UNEXPECTED_STATUS",
+      code: "NOT_FOUND",
       message: /reading the tenant's state with status 404 \(«No such tenant»\)$/,
       remedy: /context_identifier/,
     });
@@ -251,9 +296,9 @@ describe("a call to a tenant", () => {
       const base = place === "the login host" ? standIn.loginUrl : standIn.hostUrls[1];
       const call = callTenant("Cust10001", `${base}/Cust10001/api`, ticket, application, http);
       await assert.rejects(call, {
-        code: "UNEXPECTED_STATUS",
+        code: "TENANT_MOVED",
         status: 421,
-        remedy: /moving to another host/,
+        remedy: /being moved to another host/,
       });
     });
   }
@@ -268,8 +313,13 @@ describe("a call to a tenant", () => {
   });
 
   const troubles: [Misbehaviour, string][] = [
-    [{ status: 500 }, "UNEXPECTED_STATUS"],
-    [{ status: 302, headers: { "Location": "/" } }, "UNEXPECTED_STATUS"],
+    [{ status: 500 }, "SERVICE_BUSY"],
+    [{ status: 503 }, "SERVICE_BUSY"],
+    [{ status: 429 }, "SERVICE_BUSY"],
+    [{ status: 302, headers: { "Location": "/" } }, "REDIRECT_REFUSED"],
+    [{ status: 403 }, "FORBIDDEN"],
+    [{ status: 404 }, "NOT_FOUND"],
+    [{ status: 400 }, "UNEXPECTED_STATUS"],
     ["notJson", "ANSWER_UNREADABLE"],
     ["wrongShape", "ANSWER_UNREADABLE"],
     ["reset", "NETWORK_FAILED"],

@@ -137,9 +137,12 @@ describe("a refusal is told apart by the name that its message carries:", () => 
     }
   }
 
-  test("a wrong timestamp names the clock as the likely cause", async () => {
+  test("a wrong timestamp names the clock as the likely cause, and SuperOffice's time", async () => {
     misbehave("exchange", { refuse: "InvalidTimestamp" });
-    await assert.rejects(exchangeToken(), { remedy: /clock is the likely cause/ });
+    await assert.rejects(exchangeToken(), {
+      remedy: /clock is the likely cause/,
+      serverTime: NOW,
+    });
   });
 
   test("another wording is EXCHANGE_REFUSED, with the reason given", async () => {
@@ -213,9 +216,10 @@ describe("the exchange is refused", () => {
 
 describe("the exchange fails", () => {
   const troubles: [string, Misbehaviour, string, string][] = [
-    ["an error's status", { status: 500 }, "UNEXPECTED_STATUS", "status 500"],
-    ["a redirect", { status: 302, headers: { "Location": "/" } }, "UNEXPECTED_STATUS", "302"],
-    ["a busy status", { status: 429 }, "UNEXPECTED_STATUS", "status 429"],
+    ["an error's status", { status: 500 }, "SERVICE_BUSY", "status 500"],
+    ["a redirect", { status: 302, headers: { "Location": "/" } }, "REDIRECT_REFUSED", "302"],
+    ["a busy status", { status: 429 }, "SERVICE_BUSY", "status 429"],
+    ["another status", { status: 400 }, "UNEXPECTED_STATUS", "status 400"],
     ["a page that is not JSON", "notJson", "ANSWER_UNREADABLE", "Scheduled maintenance"],
     ["JSON of another form", "wrongShape", "ANSWER_UNREADABLE", "IsSuccessful"],
     ["an answer without end", "hugeBody", "ANSWER_UNREADABLE", "more than"],

@@ -271,18 +271,20 @@ describe("readJson", () => {
 
 describe("unexpectedStatus", () => {
   for (
-    const [status, remedy] of [
-      [301, /Redirects are not followed/],
-      [403, /rights in this customer/],
-      [404, /context_identifier and SUPEROFFICE_ENVIRONMENT/],
-      [418, /Report it/],
-      [421, /moving to another host/],
-      [429, /Often passing/],
-      [500, /Often passing/],
-      [503, /status\.superoffice\.com/],
+    const [status, code, remedy] of [
+      [301, "REDIRECT_REFUSED", /Redirects are not followed/],
+      [399, "REDIRECT_REFUSED", /Redirects are not followed/],
+      [403, "FORBIDDEN", /rights.* in this customer's SuperOffice/],
+      [404, "NOT_FOUND", /context_identifier.* SUPEROFFICE_ENVIRONMENT/],
+      [408, "UNEXPECTED_STATUS", /Look the status up/],
+      [418, "UNEXPECTED_STATUS", /Look the status up.*SUPEROFFICE_LOGIN_URL/],
+      [421, "TENANT_MOVED", /moved to another host/],
+      [429, "SERVICE_BUSY", /Often passing/],
+      [500, "SERVICE_BUSY", /Often passing/],
+      [503, "SERVICE_BUSY", /status\.superoffice\.com/],
     ] as const
   ) {
-    test(`has a remedy for ${status}`, () => {
+    test(`is ${code} with a remedy for ${status}`, () => {
       const error = unexpectedStatus({
         purpose: "the test",
         host: "host",
@@ -291,7 +293,9 @@ describe("unexpectedStatus", () => {
         text: "<p>Out of order</p>",
       });
       assert.ok(error instanceof UnexpectedStatusError);
+      assert.equal(error.code, code);
       assert.equal(error.status, status);
+      assert.equal(error.retryAfterMs, 0);
       assert.equal(error.message, `host answered the test with status ${status} («Out of order»)`);
       assert.match(error.remedy, remedy);
     });

@@ -118,7 +118,8 @@ describe("the key set", () => {
   });
 
   const troubles = {
-    UNEXPECTED_STATUS: { status: 404 },
+    NOT_FOUND: { status: 404 },
+    SERVICE_BUSY: { status: 503 },
     ANSWER_UNREADABLE: "notJson",
     NETWORK_FAILED: "cutBody",
   } as const;

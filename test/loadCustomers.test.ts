@@ -29,7 +29,16 @@ for (const { name, start } of testDatabases) {
         contextIdentifier: "Cust1",
         systemUserToken: "App-1",
         lastSync: new Date("2026-01-02T03:04:05Z"),
+        hasError: false,
       });
+    });
+
+    await t.test("a customer says whether its last error is still there", async () => {
+      const hasError = async () => (await loadCustomers(database).next()).value?.hasError;
+      await sql`update customers set last_error = 'refused' where id = 1`;
+      assert.equal(await hasError(), true);
+      await sql`update customers set last_error = null where id = 1`;
+      assert.equal(await hasError(), false);
     });
 
     await t.test("other queries go through while customers are being read", async () => {

@@ -46,6 +46,7 @@ describe("readSettings", () => {
       concurrency: 32,
       requestTimeoutMs: 30_000,
       shutdownMs: 10_000,
+      reuseTickets: true,
       log: { level: "info", format: "text", file: undefined, keepDays: 92 },
     });
     const { privateKey, ...rest } = target;
@@ -69,6 +70,7 @@ describe("readSettings", () => {
       CONCURRENCY: "1000",
       REQUEST_TIMEOUT_SECONDS: "5",
       SHUTDOWN_SECONDS: "3600",
+      TICKET_REUSE: "off",
       LOG_LEVEL: "debug",
       LOG_FORMAT: "json",
       LOG_FILE: "/var/log/console.log",
@@ -79,6 +81,7 @@ describe("readSettings", () => {
       concurrency: 1000,
       requestTimeoutMs: 5000,
       shutdownMs: 3_600_000,
+      reuseTickets: false,
       log: { level: "debug", format: "json", file: "/var/log/console.log", keepDays: 400 },
     });
     assert.equal(target.databaseUrl, "postgresql://db.example/customers");
@@ -146,6 +149,7 @@ describe("readSettings names the variable and what it expects:", () => {
     ["REQUEST_TIMEOUT_SECONDS", "-1", /expected a number of seconds$/],
     ["REQUEST_TIMEOUT_SECONDS", "3601", /expected 0\.1 to 3600 seconds$/],
     ["SHUTDOWN_SECONDS", "1 minute", /expected a number of seconds$/],
+    ["TICKET_REUSE", "no", /expected one of on, off$/],
     ["LOG_LEVEL", "verbose", /expected one of debug, info, warning, error$/],
     ["LOG_FORMAT", "xml", /expected one of text, json$/],
     ["LOG_KEEP_DAYS", "0", /expected 1 to 36500$/],

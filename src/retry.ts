@@ -1,0 +1,54 @@
+import pRetry from "p-retry";
+import { NetworkError, RequestTimeoutError, UnexpectedStatusError } from "./errors.ts";
+import type { HttpOptions } from "./http.ts";
+import { sleep } from "./sleep.ts";
+
+const RETRIES = 3;
+const FIRST_WAIT_MS = 250;
+/** Jitter makes a wait up to twice as long. */
+const MOST_JITTER = 2;
+
+/**
+ * Makes a request, and again after passing trouble: no answer in time, a broken connection, status 408, 429 or 5xx.
+ * It waits longer each time, with jitter, and first as long as the answer's `Retry-After` asks for. There are at most
+ * three repeats, none of which goes on after `endsAt`, and none once `http.signal` is aborted.
+ *
+ * @param attempt makes the request with the options that it gets: a repeat may take only the time that is left
+ * @param endsAt when the customer's own time is over, by the clock `monotonicMs`
+ *
+ * Throws what the last attempt threw, or the reason of `http.signal`.
+ */
+export async function retry<T>(
+  attempt: (http: HttpOptions) => Promise<T>,
+  http: HttpOptions,
+  endsAt: number,
+  monotonicMs: () => number,
+): Promise<T> {
+  const msLeft = () => endsAt - monotonicMs();
+  return await pRetry(
+    (number) =>
+      attempt(number === 1 ? http : { ...http, timeoutMs: Math.min(http.timeoutMs, msLeft()) }),
+    {
+      retries: RETRIES,
+      minTimeout: FIRST_WAIT_MS,
+      factor: 2,
+      randomize: true,
+      signal: http.signal,
+      async shouldRetry({ error, retriesConsumed }) {
+        if (!isPassing(error)) return false;
+        const askedMs = error instanceof UnexpectedStatusError ? error.retryAfterMs : 0;
+        const longestWaitMs = askedMs + FIRST_WAIT_MS * MOST_JITTER * 2 ** retriesConsumed;
+        if (longestWaitMs >= msLeft()) return false;
+        await sleep(askedMs, http.signal);
+        return true;
+      },
+    },
+  );
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof UnexpectedStatusError) {
+    return error.status === 408 || error.status === 429 || error.status >= 500;
+  }
+  return error instanceof NetworkError || error instanceof RequestTimeoutError;
+}

@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Misbehaviour, Place, Tenant } from "../fixtures/standIn.ts";
+import { startConsole } from "./childConsole.ts";
+import { fillTable, makeTenants, settingsFor, startTestStandIn } from "./sampleTenants.ts";
+import { testDatabases } from "./testDatabase.ts";
+
+const FORGERIES = [
+  "unknownKey",
+  "unsigned",
+  "hmacWithPublicKey",
+  "otherRsaAlgorithm",
+  "changedPayload",
+  "otherIssuer",
+  "otherAudience",
+  "expired",
+  "notYetValid",
+  "otherTenant",
+  "noExpiry",
+  "noTicket",
+  "garbage",
+] as const;
+
+const ANYWHERE: [Misbehaviour, RegExp][] = [
+  [{ status: 302, headers: { location: "https://elsewhere.example/" } }, /status 302.*Redirects/],
+  [{ status: 403 }, /status 403.*rights/],
+  [{ status: 404 }, /status 404.*context_identifier/],
+  [{ status: 429, headers: { "retry-after": "3600" } }, /status 429/],
+  [{ status: 500 }, /status 500/],
+  [
+    { status: 503, headers: { "retry-after": "Wed, 21 Oct 2099 07:28:00 GMT" } },
+    /status 503.*status\.superoffice\.com/,
+  ],
+  ["hang", /did not answer .* within/],
+  ["reset", /could not be reached/],
+  ["cutBody", /could not be reached/],
+  ["hugeBody", /more than \d+ bytes/],
+  ["notJson", /no JSON.*Scheduled maintenance/],
+  ["wrongShape", /JSON of another form/],
+];
+
+const TROUBLES: Partial<Record<Place, [Misbehaviour, RegExp][]>> = {
+  state: [...ANYWHERE, ["wrongTenant", /speaks of the tenant Cust99999/]],
+  exchange: [
+    ...ANYWHERE,
+    [{ refuse: "Expired: too late" }, /Expired: too late.*approve/],
+    [{ refuse: "A reason that nobody documented" }, /A reason that nobody documented/],
+    ...FORGERIES.map((forge): [Misbehaviour, RegExp] => [{ forge }, /JWT was refused: /]),
+  ],
+  call: [
+    ...ANYWHERE,
+    [{ status: 401 }, /401: ticket refused.*SUPEROFFICE_CLIENT_SECRET/],
+    [{ status: 421 }, /status 421.*moved/],
+    ["wrongTenant", /speaks of the tenant Cust99999/],
+  ],
+};
+
+for (const { name, start } of testDatabases) {
+  test(`the console as a good citizen, on ${name}`, async (t) => {
+    const { sql, databaseUrl, close } = await start();
+
+    async function run(tenants: Tenant[], variables: Record<string, string> = {}, options = {}) {
+      const standIn = await startTestStandIn(tenants, { stateValidMs: 0, ...options });
+      await fillTable(sql, tenants);
+      const child = startConsole([], {
+        ...settingsFor(standIn, databaseUrl),
+        POLL_SECONDS: "0.5",
+        ...variables,
+      });
+      return {
+        standIn,
+        child,
+        polls: () => count(child.output(), /Poll done/),
+        /** Waits for this many polls more. */
+        morePolls: (more: number) =>
+          child.waitFor(/Poll done/, count(child.output(), /Poll done/) + more),
+        async end() {
+          child.signal("SIGTERM");
+          assert.equal(await child.ended, 0);
+          await standIn.close();
+        },
+      };
+    }
+
+    await t.test("over 20 polls every tenant is exchanged for once, and once more when its ticket is gone", async () => {
+      const tenants = makeTenants(50);
+      const { standIn, child, polls, morePolls, end } = await run(tenants);
+      await morePolls(20);
+      assert.equal(standIn.counts.exchange, 50);
+      standIn.forgetTickets();
+      await morePolls(3);
+      assert.equal(standIn.counts.exchange, 100);
+      for (const { contextIdentifier } of tenants) {
+        const times = count(
+          child.output(),
+          new RegExp(`Logged on to context ${contextIdentifier} `),
+        );
+        assert.ok(times >= polls(), `${contextIdentifier} missed a poll`);
+      }
+      assert.doesNotMatch(child.output(), /WARNING|ERROR/);
+      await end();
+    });
+
+    await t.test("with TICKET_REUSE=off every poll exchanges", async () => {
+      const { standIn, polls, morePolls, end } = await run(makeTenants(3), { TICKET_REUSE: "off" });
+      await morePolls(4);
+      assert.ok(standIn.counts.exchange >= 3 * polls());
+      await end();
+    });
+
+    for (const [place, kinds] of Object.entries(TROUBLES) as [Place, [Misbehaviour, RegExp][]][]) {
+      await t.test(`each kind of trouble at ${place} is its customer's alone, told, and over within two polls`, async () => {
+        const tenants = makeTenants(kinds.length + 5);
+        const troubled = tenants.slice(0, kinds.length).map(({ contextIdentifier }, index) => ({
+          contextIdentifier,
+          how: kinds[index]![0],
+          line: kinds[index]![1],
+        }));
+        const healthy = tenants.slice(kinds.length);
+        const standIn = await startTestStandIn(tenants, { stateValidMs: 0 });
+        const ends = troubled.map(({ contextIdentifier, how }) =>
+          standIn.misbehave({ at: place, how, contextIdentifier })
+        );
+        await fillTable(sql, tenants);
+        const child = startConsole([], {
+          ...settingsFor(standIn, databaseUrl),
+          POLL_SECONDS: "0.5",
+          REQUEST_TIMEOUT_SECONDS: "1",
+        });
+        for (const { contextIdentifier, line } of troubled) {
+          await child.waitFor(new RegExp(`WARNING ${contextIdentifier}: .*${line.source}`), 2);
+        }
+        assert.doesNotMatch(child.output(), / at .*\.ts:\d|UNEXPECTED|should not happen/);
+        ends.forEach((end) => end());
+        const before = child.output().length;
+        for (const { contextIdentifier } of troubled) {
+          await child.waitFor(new RegExp(`Logged on to context ${contextIdentifier} `));
+          const since = child.output().slice(before).split(
+            `Logged on to context ${contextIdentifier} `,
+          )[0]!;
+          // The poll under way when the trouble ended, and two more.
+          const beats = count(since, new RegExp(`context ${healthy[0]!.contextIdentifier} `));
+          assert.ok(beats <= 3, `${contextIdentifier} was back after ${beats} polls only`);
+        }
+        const polls = count(child.output(), /Poll done/);
+        for (const { contextIdentifier } of healthy) {
+          const times = count(child.output(), new RegExp(`context ${contextIdentifier} `));
+          assert.ok(times >= polls, `${contextIdentifier} missed a poll`);
+        }
+        child.signal("SIGTERM");
+        await child.ended;
+        await standIn.close();
+      });
+    }
+
+    await t.test("keys rotated under load cost no customer its log-on, and few looks at the key set", async () => {
+      const { standIn, child, morePolls, end } = await run(makeTenants(100), {
+        TICKET_REUSE: "off",
+      });
+      await morePolls(1);
+      for (const keepOld of [true, false, true, false]) {
+        await standIn.rotateKeys(keepOld);
+        await morePolls(2);
+      }
+      assert.doesNotMatch(child.output(), /WARNING|ERROR/);
+      assert.ok(standIn.counts.keys <= 6, `the key set was read ${standIn.counts.keys} times`);
+      await end();
+    });
+
+    await t.test("a tenant that moves between two hosts is followed, and nothing reported", async () => {
+      const { standIn, child, morePolls, end } = await run(makeTenants(5), {}, {
+        stateValidMs: 3600_000,
+      });
+      await morePolls(2);
+      for (const host of [1, 0, 1] as const) {
+        standIn.tenants.get("cust10001")!.host = host;
+        await morePolls(3);
+      }
+      assert.doesNotMatch(child.output(), /WARNING|ERROR/);
+      assert.equal(standIn.counts.exchange, 5);
+      await end();
+    });
+
+    await t.test("a tenant that is down is told once, and picked up again by itself", async () => {
+      const { standIn, child, morePolls, end } = await run(makeTenants(2));
+      await morePolls(1);
+      standIn.tenants.get("cust10001")!.state = "OfflineMaintenance";
+      await child.waitFor(
+        /INFO .*Cust10001: skipped.*OfflineMaintenance: it is down for maintenance/,
+      );
+      const calls = standIn.counts.call;
+      await morePolls(4);
+      standIn.tenants.get("cust10001")!.state = "Deleted";
+      await child.waitFor(/WARNING Cust10001: skipped.*Deleted.*is_active to false/);
+      standIn.tenants.get("cust10001")!.state = "Running";
+      const before = count(child.output(), /context Cust10001 /);
+      await child.waitFor(/Logged on to context Cust10001 /, before + 1);
+      assert.equal(count(child.output(), /Cust10001: skipped/), 2);
+      assert.ok(standIn.counts.call > calls);
+      await end();
+    });
+
+    await t.test("a revoked customer is left alone for longer each time, and tried at once when its row changes", async () => {
+      const { standIn, child, morePolls, end } = await run(makeTenants(2));
+      await morePolls(1);
+      const tenant = standIn.tenants.get("cust10001")!;
+      tenant.revoked = true;
+      standIn.forgetTickets();
+      await child.waitFor(/WARNING Cust10001: .*Revoked/);
+      const polls = count(child.output(), /Poll done/);
+      await child.waitFor(/WARNING Cust10001: .*Revoked/, 3);
+      // After the first refusal 2 polls, after the second 4: without waiting it would be one each.
+      assert.ok(count(child.output(), /Poll done/) - polls >= 5);
+      tenant.revoked = false;
+      tenant.systemUserToken = "Test App-new0000000";
+      await sql`update customers set system_user_token = 'Test App-new0000000'
+        where context_identifier = 'Cust10001'`;
+      const before = count(child.output(), /context Cust10002 /);
+      await child.waitFor(/Logged on to context Cust10001 /, 2);
+      assert.ok(count(child.output(), /context Cust10002 /) - before <= 3);
+      await end();
+    });
+
+    await t.test("a clock an hour off is told once with the seconds, and corrected", async () => {
+      const ahead = 3600_000;
+      const { child, morePolls, end } = await run(makeTenants(20), { TICKET_REUSE: "off" }, {
+        now: () => Date.now() - ahead,
+      });
+      await morePolls(3);
+      const lines = child.output().split("\n").filter((line) => /WARNING|ERROR/.test(line));
+      assert.equal(lines.length, 1, lines.join("\n"));
+      assert.match(lines[0]!, /clock is 3600 s ahead.*timedatectl/);
+      await end();
+    });
+
+    await close();
+  });
+}
+
+function count(text: string, pattern: RegExp): number {
+  return text.split("\n").filter((line) => pattern.test(line)).length;
+}

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mkdtemp, readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Misbehaviour, Place } from "../fixtures/standIn.ts";
+import { startConsole } from "./childConsole.ts";
+import {
+  CLIENT_SECRET,
+  fillTable,
+  makeTenants,
+  settingsFor,
+  startTestStandIn,
+} from "./sampleTenants.ts";
+import { testDatabases } from "./testDatabase.ts";
+
+/** Trouble whose error messages could repeat what was sent or received. */
+const TROUBLES: [Place, Misbehaviour][] = [
+  ["state", "echo"],
+  ["exchange", "echo"],
+  ["exchange", { refuse: `InvalidSignature: Secret Appßé-0000000003 with ${CLIENT_SECRET}` }],
+  ["exchange", { refuse: "no: 7T:bm90IGEgcmVhbCB0aWNrZXQ= eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln" }],
+  ["exchange", { forge: "unknownKey" }],
+  ["exchange", { forge: "otherTenant" }],
+  ["exchange", { forge: "garbage" }],
+  ["exchange", "wrongShape"],
+  ["exchange", "cutBody"],
+  ["call", "echo"],
+  ["call", { status: 401 }],
+  ["call", { status: 500, body: `${CLIENT_SECRET} Secret Appßé-0000000011` }],
+  ["call", "hang"],
+];
+
+for (const format of ["text", "json"]) {
+  test(`no secret is printed or stored at the most talkative level, as ${format}`, async () => {
+    const database = await testDatabases[0]!.start();
+    const tenants = makeTenants(TROUBLES.length + 1).map((tenant, index) => ({
+      ...tenant,
+      systemUserToken: `Secret Appßé-${String(index).padStart(10, "0")}`,
+    }));
+    const standIn = await startTestStandIn(tenants);
+    TROUBLES.forEach(([at, how], index) =>
+      standIn.misbehave({ at, how, contextIdentifier: tenants[index]!.contextIdentifier })
+    );
+    await fillTable(database.sql, tenants);
+    const folder = await mkdtemp(join(tmpdir(), "secrets-test-"));
+    const address = new URL(database.databaseUrl);
+    address.password = "hunter2-password";
+    const child = startConsole([], {
+      ...settingsFor(standIn, address.href),
+      LOG_LEVEL: "debug",
+      LOG_FORMAT: format,
+      LOG_FILE: join(folder, "console.log"),
+      POLL_SECONDS: "0.2",
+      REQUEST_TIMEOUT_SECONDS: "0.5",
+    });
+    for (const { contextIdentifier } of tenants.slice(0, -1)) {
+      await child.waitFor(new RegExp(`warning.*${contextIdentifier}`, "i"));
+    }
+    await child.waitFor(/Logged on to context/);
+    child.signal("SIGTERM");
+    assert.equal(await child.ended, 0);
+
+    const files = await Promise.all(
+      (await readdir(folder)).map((file) => readFile(join(folder, file), "utf8")),
+    );
+    const errors = await database
+      .sql`select last_error from customers where last_error is not null`;
+    assert.equal(errors.length, TROUBLES.length);
+    const all = [child.output(), ...files, ...errors.map(({ last_error }) => last_error)].join(
+      "\n",
+    );
+    const planted = {
+      "the client secret": CLIENT_SECRET,
+      "a system user token": "Appßé-00000",
+      "a ticket": "7T:",
+      "a JWT": "eyJ",
+      "the database password": "hunter2",
+      "a signature": /[A-Za-z0-9+/]{60}/,
+    };
+    for (const [what, secret] of Object.entries(planted)) {
+      const found = typeof secret === "string" ? all.indexOf(secret) : all.search(secret);
+      assert.equal(found, -1, `${what} was found at ${all.slice(found - 60, found)}`);
+    }
+    await standIn.close();
+    await database.close();
+  });
+}
