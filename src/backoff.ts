@@ -14,33 +14,34 @@ const LONGEST_MS = 15 * 60 * 1000;
 
 /**
  * Leaves a refused customer alone for 2 polls, then 4, 8 and so on, at most 15 minutes. It starts anew when the row's
- * system user token changes, or when somebody clears its `last_error`.
+ * context identifier or system user token changes, or when somebody clears its `last_error`.
  *
  * @param monotonicMs a clock in milliseconds that is never set back
  */
 export function createBackoff(pollMs: number, monotonicMs: () => number): Backoff {
   const refusals = new Map<
     string,
-    { systemUserToken: string; waitMs: number; until: number; errorSeen: boolean }
+    { row: string; waitMs: number; until: number; errorSeen: boolean }
   >();
   return {
-    mayTry({ id, systemUserToken, hasError }) {
+    mayTry({ id, contextIdentifier, systemUserToken, hasError }) {
       const refusal = refusals.get(id);
       if (refusal === undefined) return true;
       // The error is written a moment after the refusal: it can be missed only once it was there.
       const wasCleared = refusal.errorSeen && !hasError;
-      if (refusal.systemUserToken !== systemUserToken || wasCleared) {
+      if (refusal.row !== `${contextIdentifier} ${systemUserToken}` || wasCleared) {
         refusals.delete(id);
         return true;
       }
       refusal.errorSeen ||= hasError;
       return monotonicMs() >= refusal.until;
     },
-    refused({ id, systemUserToken }) {
+    refused({ id, contextIdentifier, systemUserToken }) {
+      const row = `${contextIdentifier} ${systemUserToken}`;
       const before = refusals.get(id);
       const waitMs = Math.min(2 * (before?.waitMs ?? pollMs), LONGEST_MS);
       const until = monotonicMs() + waitMs;
-      refusals.set(id, { systemUserToken, waitMs, until, errorSeen: before?.errorSeen ?? false });
+      refusals.set(id, { row, waitMs, until, errorSeen: before?.errorSeen ?? false });
     },
     passed: ({ id }) => void refusals.delete(id),
   };

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { TicketRefusedError } from "./errors.ts";
 import type { Application } from "./exchange.ts";
 import { type HttpOptions, readJson, sendRequest, unexpectedStatus } from "./http.ts";
 import { assertSameTenant } from "./tenantState.ts";
@@ -27,7 +26,8 @@ const principalSchema = z.object({
  * @param api the tenant's address from its state; refused when the login host does not vouch for it
  * @param ticket the system user ticket from the exchange
  *
- * Throws {@link TicketRefusedError} on status 401, and what {@link trustedUrl} and {@link sendRequest} throw.
+ * Throws an {@link UnexpectedStatusError} for another status than 200 (`TICKET_REFUSED` for 401, `TENANT_MOVED` for
+ * 421), and what {@link trustedUrl} and {@link sendRequest} throw.
  *
  * @see SuperOffice's pages "Credential management" and "currentPrincipal" (PROTOCOL.md §7)
  */
@@ -44,9 +44,6 @@ export async function callTenant(
     url: `${api}/v1/User/currentPrincipal`,
     headers: { "Authorization": `SOTicket ${ticket}`, "SO-AppToken": application.clientSecret },
   }, http);
-  if (answer.status === 401) {
-    throw new TicketRefusedError(`${answer.host} answered the call with 401: ticket refused`);
-  }
   if (answer.status !== 200) throw unexpectedStatus(answer);
   const principal = readJson(answer, principalSchema);
   assertSameTenant(contextIdentifier, principal.DatabaseContextIdentifier, answer.purpose);

@@ -7,6 +7,8 @@ export interface CommandLine {
   demo: boolean;
   help: boolean;
   version: boolean;
+  /** The path of a work script. */
+  work?: string | undefined;
 }
 
 export const HELP =
@@ -15,6 +17,7 @@ export const HELP =
 Usage: src/main.ts [options]
 
   --once      one poll, then exit: 0, or 1 when a customer failed
+  --work F    run the default export of the module F in each tenant, after the log-on
   --demo      run against sample customers and a stand-in for SuperOffice, both on this machine
   --help      show this
   --version   show the version
@@ -30,6 +33,7 @@ With no settings at all the demo runs. For your own application set, in the envi
 and, where the defaults do not suit:
 
   SUPEROFFICE_LOGIN_URL          another login host than https://{environment}.superoffice.com
+  WORK                                 the same as --work
   POLL_SECONDS                   15    from one poll's start to the next
   CONCURRENCY                    32    tenants worked on at once
   REQUEST_TIMEOUT_SECONDS        30    one HTTP request
@@ -52,6 +56,7 @@ export function readCommandLine(args: string[]): CommandLine {
         once: { type: "boolean", default: false },
         demo: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
+        work: { type: "string" },
         version: { type: "boolean", default: false },
       },
     });

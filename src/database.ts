@@ -33,7 +33,7 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
     case "42P01":
       return explain(
         `The database «${name}» at ${place} has no table «customers»`,
-        'Create it: psql "$DATABASE_URL" -f fixtures/schema.sql',
+        'Create it: npm run customers -- init (or psql "$DATABASE_URL" -f fixtures/schema.sql)',
       );
     case "42703":
       return explain(
@@ -43,7 +43,7 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
     case "42501":
       return explain(
         `The user «${user}» may not do this in «${name}» at ${place}: ${message}`,
-        `Grant it: grant select, update on customers to "${user}"`,
+        `Grant it: grant select, update on customers to "${user}" (and insert, delete for the command customers)`,
       );
     case "ECONNREFUSED":
     case "ENOTFOUND":
@@ -59,12 +59,12 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
     case "57P03":
       return explain(
         `The database server ${place} cannot be reached (${code})`,
-        "Check that it runs, and that DATABASE_URL names its host and port; it is tried again at the next poll.",
+        "Check that it runs, and that DATABASE_URL names its host and port.",
       );
     default:
       return explain(
         `The database «${name}» at ${place} failed: ${message}${code && ` (${code})`}`,
-        "It is tried again at the next poll.",
+        "Look at the database server's own log.",
       );
   }
 }

@@ -105,6 +105,13 @@ export class RedirectError extends UnexpectedStatusError {
     "Redirects are not followed: check SUPEROFFICE_LOGIN_URL, and any proxy in between.";
 }
 
+/** Status 401: the tenant does not know the ticket, or no longer. */
+export class TicketRefusedError extends UnexpectedStatusError {
+  override readonly code = "TICKET_REFUSED";
+  override readonly remedy =
+    "Check that SUPEROFFICE_CLIENT_SECRET is the application's current one in this environment.";
+}
+
 /** Status 403. */
 export class ForbiddenError extends UnexpectedStatusError {
   override readonly code = "FORBIDDEN";
@@ -217,18 +224,17 @@ export class JwtInvalidError extends ConsoleError {
     "between here and SuperOffice may be answering in its place.";
 }
 
-/** The tenant answered 401: it does not know the ticket, or no longer. */
-export class TicketRefusedError extends ConsoleError {
-  readonly code = "TICKET_REFUSED";
-  readonly remedy =
-    "Check that SUPEROFFICE_CLIENT_SECRET is the application's current one in this environment.";
-}
-
 /** The answer speaks of another tenant than the one asked for. */
 export class WrongTenantError extends ConsoleError {
   readonly code = "WRONG_TENANT";
   readonly remedy =
     "Compare the row's context_identifier with its system_user_token; report it if both are right.";
+}
+
+/** The vendor's own work script failed for a customer. */
+export class WorkError extends ConsoleError {
+  readonly code = "WORK_FAILED";
+  readonly remedy = "Mend the work script; the other customers' work goes on.";
 }
 
 /** The console was told to stop before this customer was done. */

@@ -28,7 +28,7 @@ export interface Application {
   clientSecret: string;
 }
 
-const answerSchema = z.object({
+export const answerSchema = z.object({
   IsSuccessful: z.boolean(),
   Token: z.string().nullish(),
   ErrorMessage: z.string().nullish(),
@@ -68,12 +68,13 @@ export async function exchange(
     purpose: "the exchange",
     method: "POST",
     url: `${application.loginUrl}/Login/api/PartnerSystemUser/Authenticate`,
-    body: {
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({
       SignedSystemToken: signedSystemToken,
       ApplicationToken: application.clientSecret,
       ContextIdentifier: contextIdentifier,
       ReturnTokenType: "JWT",
-    },
+    }),
   }, http);
   if (answer.status !== 200) throw unexpectedStatus(answer);
   const { IsSuccessful, Token, ErrorMessage } = readJson(answer, answerSchema);

@@ -9,6 +9,7 @@ import {
   RequestTimeoutError,
   StoppedError,
   TenantMovedError,
+  TicketRefusedError,
   UnexpectedStatusError,
   UnreadableAnswerError,
 } from "./errors.ts";
@@ -17,15 +18,15 @@ import {
 export type Fetch = (
   url: string,
   init: {
-    method: "GET" | "POST";
+    method: string;
     headers: Record<string, string>;
-    body?: string;
+    body?: string | Uint8Array<ArrayBuffer>;
     signal: AbortSignal;
     redirect: "manual";
   },
 ) => Promise<{
   status: number;
-  headers: { get(name: string): string | null };
+  headers: Pick<Headers, "get" | "forEach">;
   body: AsyncIterable<Uint8Array> | null;
 }>;
 
@@ -42,30 +43,32 @@ export interface HttpRequest {
   /** What the request is for, as a person would say it: "the exchange", "reading the tenant's state". */
   purpose: string;
   url: string;
-  method?: "GET" | "POST";
+  method?: string;
   headers?: Record<string, string>;
-  /** Sent as JSON. */
-  body?: unknown;
+  body?: string | Uint8Array<ArrayBuffer> | undefined;
+  /** How long the answer may be; 1 MiB where it is not said. */
+  maxBytes?: number;
 }
 
 export interface HttpAnswer {
   purpose: string;
   host: string;
   status: number;
-  headers: { get(name: string): string | null };
-  text: string;
+  headers: Pick<Headers, "get" | "forEach">;
+  bytes: Uint8Array;
+  readonly text: string;
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /**
- * Sends one request and reads its answer, whatever the status, to at most 1 MiB. Redirects are not followed.
+ * Sends one request and reads its answer, whatever the status, up to a limit. Redirects are not followed.
  *
  * Throws {@link NetworkError}, {@link RequestTimeoutError}, {@link StoppedError}, or
  * {@link UnreadableAnswerError} when the answer is longer.
  */
 export async function sendRequest(request: HttpRequest, http: HttpOptions): Promise<HttpAnswer> {
-  const { purpose, url, method = "GET", headers, body } = request;
+  const { purpose, url, method = "GET", headers, body, maxBytes = MAX_ANSWER_BYTES } = request;
   const { host } = new URL(url);
   // Not AbortSignal.any: it holds on to every signal of a long-lived source on Node 20.
   const controller = new AbortController();
@@ -78,26 +81,34 @@ export async function sendRequest(request: HttpRequest, http: HttpOptions): Prom
       method,
       headers: {
         "Accept": "application/json",
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body }),
       signal: controller.signal,
       redirect: "manual",
     });
-    const text = await readText(response.body);
-    if (text === undefined) {
+    const bytes = await readBytes(response.body, maxBytes);
+    if (bytes === undefined) {
       throw new UnreadableAnswerError(
-        `${host} answered ${purpose} with more than ${MAX_ANSWER_BYTES} bytes`,
+        `${host} answered ${purpose} with more than ${maxBytes} bytes`,
       );
     }
-    return { purpose, host, status: response.status, headers: response.headers, text };
+    return {
+      purpose,
+      host,
+      status: response.status,
+      headers: response.headers,
+      bytes,
+      get text() {
+        return new TextDecoder().decode(bytes);
+      },
+    };
   } catch (cause) {
     if (cause instanceof ConsoleError) throw cause;
     if (http.signal.aborted) throw new StoppedError(`Stopped during ${purpose}`);
     if (controller.signal.aborted) {
       throw new RequestTimeoutError(
-        `${host} did not answer ${purpose} within ${http.timeoutMs / 1000} s`,
+        `${host} did not answer ${purpose} within ${Math.round(http.timeoutMs) / 1000} s`,
       );
     }
     throw new NetworkError(`${host} could not be reached for ${purpose}: ${reasonOf(cause)}`, {
@@ -110,14 +121,18 @@ export async function sendRequest(request: HttpRequest, http: HttpOptions): Prom
 }
 
 /** Gives an answer's JSON in the schema's shape, or throws {@link UnreadableAnswerError}. */
-export function readJson<T>(answer: HttpAnswer, schema: z.ZodType<T>): T {
+export function readJson<T>(
+  answer: Omit<HttpAnswer, "bytes" | "headers">,
+  schema: z.ZodType<T>,
+): T {
+  const { text } = answer;
   let json: unknown;
   try {
-    json = JSON.parse(answer.text);
+    json = JSON.parse(text);
   } catch (cause) {
     throw new UnreadableAnswerError(
       `${answer.host} answered ${answer.purpose} with status ${answer.status} and no JSON` +
-        excerpt(answer.text),
+        excerpt(text),
       { cause },
     );
   }
@@ -138,14 +153,15 @@ export function serverTimeOf({ headers }: HttpAnswer): Date | undefined {
 
 /** The error for an answer whose status the step has no other word for. */
 export function unexpectedStatus(answer: HttpAnswer): UnexpectedStatusError {
-  const { host, purpose, status, text } = answer;
+  const { host, purpose, status } = answer;
   const ErrorClass = errorClassOf(status);
-  const message = `${host} answered ${purpose} with status ${status}${excerpt(text)}`;
+  const message = `${host} answered ${purpose} with status ${status}${excerpt(answer.text)}`;
   return new ErrorClass(message, status, retryAfterMsOf(answer));
 }
 
 function errorClassOf(status: number): typeof UnexpectedStatusError {
   if (status >= 300 && status < 400) return RedirectError;
+  if (status === 401) return TicketRefusedError;
   if (status === 403) return ForbiddenError;
   if (status === 404) return NotFoundError;
   if (status === 421) return TenantMovedError;
@@ -161,15 +177,18 @@ function retryAfterMsOf(answer: HttpAnswer): number {
   return ms > 0 ? ms : 0;
 }
 
-async function readText(body: AsyncIterable<Uint8Array> | null): Promise<string | undefined> {
+async function readBytes(
+  body: AsyncIterable<Uint8Array> | null,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body ?? []) {
     length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) return undefined;
+    if (length > maxBytes) return undefined;
     chunks.push(chunk);
   }
-  return new TextDecoder().decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
 function excerpt(text: string): string {

@@ -1,4 +1,4 @@
-import { Agent, request } from "undici";
+import { Agent, type Dispatcher, request } from "undici";
 import type { Fetch } from "./http.ts";
 
 /**
@@ -12,8 +12,20 @@ export function createHttpClient(): Fetch {
   // sendRequest has its own time limit, for the whole of a request.
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } });
   return async (url, { method, headers, body = null, signal }) => {
-    const answer = await request(url, { dispatcher, method, headers, body, signal });
-    const header = (name: string) => [answer.headers[name.toLowerCase()]].flat()[0] ?? null;
-    return { status: answer.statusCode, headers: { get: header }, body: answer.body };
+    const { statusCode, headers: received, body: stream } = await request(url, {
+      dispatcher,
+      method: method as Dispatcher.HttpMethod,
+      headers,
+      body,
+      signal,
+    });
+    return {
+      status: statusCode,
+      headers: {
+        get: (name) => [received[name.toLowerCase()]].flat()[0] ?? null,
+        forEach: (tell) => new Headers(received as Record<string, string>).forEach(tell),
+      },
+      body: stream,
+    };
   };
 }

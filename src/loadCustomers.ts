@@ -13,6 +13,15 @@ export interface Customer {
   hasError: boolean;
 }
 
+/** How many customers are active. Throws {@link DatabaseError}. */
+export async function countCustomers(database: Database): Promise<number> {
+  const rows = await database<{ count: number }[]>`
+    select count(*)::int as count from customers where is_active`.catch((cause) => {
+    throw explainDatabaseError(cause, database);
+  });
+  return rows[0]!.count;
+}
+
 const PAGE_ROWS = 1000;
 const BEFORE_THE_FIRST_ID = "-9223372036854775808";
 

@@ -2,6 +2,7 @@ import { basename, dirname, extname } from "node:path";
 import {
   configure,
   dispose,
+  getAnsiColorFormatter,
   getLogger,
   getTextFormatter,
   type Logger,
@@ -28,15 +29,19 @@ export interface LogSettings {
  * Throws {@link SettingsError} when the log file cannot be opened.
  *
  * @param write takes one line at a time, with its line break
+ * @param isTerminal whether somebody looks at the lines, who likes colours and short times
  */
 export async function openLog(
   { level, format, file, keepDays }: LogSettings,
   redact: Redact,
   write: (line: string) => void,
+  isTerminal = false,
 ): Promise<Logger> {
+  const toConsole = (record: LogRecord) =>
+    isTerminal && format === "text" ? redact(toTerminal(record)) : toLine(record);
   const toLine = (record: LogRecord) =>
     format === "json" ? toJson(record, redact) : redact(toText(record));
-  const sinks: Record<string, Sink> = { console: (record) => write(toLine(record)) };
+  const sinks: Record<string, Sink> = { console: (record) => write(toConsole(record)) };
   if (file !== undefined) sinks["file"] = await openDailyFile(file, keepDays, toLine);
   await configure({
     reset: true,
@@ -92,6 +97,25 @@ const toText = getTextFormatter({
   value: "bare",
   format: ({ timestamp, level, message }) => `${timestamp} ${level} ${message}`,
 });
+
+const toTerminal = getAnsiColorFormatter({
+  timestamp: (at) => new Date(at).toLocaleTimeString("sv"),
+  timestampStyle: "dim",
+  level: (level) => MARKS[level],
+  levelStyle: "bold",
+  value: "bare",
+  format: ({ timestamp, level, message, record }) =>
+    `${timestamp} ${level} ${record.level === "debug" ? `\x1b[2m${message}\x1b[0m` : message}`,
+});
+
+const MARKS: Record<LogLevel, string> = {
+  trace: "·",
+  debug: "·",
+  info: "✓",
+  warning: "!",
+  error: "✗",
+  fatal: "✗",
+};
 
 const toMessage = getTextFormatter({ value: "bare", format: ({ message }) => message });
 

@@ -17,6 +17,9 @@ import {
   secretsOf,
   type Target,
 } from "./settings.ts";
+import { createStatusLine } from "./statusLine.ts";
+import { noTelemetry, openTelemetry } from "./telemetry.ts";
+import { loadWork } from "./work.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -26,14 +29,16 @@ const SAME_KEYSTROKE_MS = 300;
 
 const secrets = new Set<string>();
 const redact = createRedact(secrets);
+const statusLine = createStatusLine((text) => process.stdout.write(text));
 
 /** Runs what the command line asks for, and gives the exit code. */
 async function main(): Promise<number> {
-  const { help, version, demo, once } = readCommandLine(process.argv.slice(2));
+  const { help, version, demo, once, work } = readCommandLine(process.argv.slice(2));
   if (help) return await print(HELP);
   if (version) return await print(`${await readVersion()}\n`);
 
   const variables = await readVariables();
+  if (work !== undefined) variables["WORK"] = work;
   const isProduction = variables["NODE_ENV"] === "production";
   if (demo && isProduction) throw new UsageError("There is no demo with NODE_ENV=production");
   if (demo || (namesNoTarget(variables) && !isProduction)) {
@@ -50,7 +55,9 @@ async function runDemo(run: RunSettings, once: boolean): Promise<number> {
       "For your own application set DATABASE_URL and SUPEROFFICE_* (--help lists them).",
   );
   // Loaded for the demo alone: a vendor ships src/ without it.
-  const { startDemo } = await import("../fixtures/demo.ts");
+  const { startDemo } = await import("../fixtures/demo.ts").catch((cause) => {
+    throw new UsageError(`The demo is not part of this installation: ${cause.message}`, { cause });
+  });
   const { target, close } = await startDemo();
   try {
     return await runUntilStopped(run, target, once, log);
@@ -62,7 +69,8 @@ async function runDemo(run: RunSettings, once: boolean): Promise<number> {
 async function openOwnLog(run: RunSettings): Promise<Logger> {
   // The log file is its owner's alone.
   process.umask(0o077);
-  return await openLog(run.log, redact, print);
+  const colours = run.colours ?? process.stdout.isTTY === true;
+  return await openLog(run.log, redact, (line) => statusLine.print(line), colours);
 }
 
 async function runUntilStopped(
@@ -72,6 +80,10 @@ async function runUntilStopped(
   log: Logger,
 ): Promise<number> {
   for (const secret of secretsOf(target)) secrets.add(secret);
+  const work = run.work === undefined ? undefined : await loadWork(run.work);
+  const telemetry = run.sendsTelemetry
+    ? await openTelemetry(run.usesDenoTelemetry, redact)
+    : noTelemetry;
   const stop = new AbortController();
   const giveUp = new AbortController();
   // Every request under way listens to it.
@@ -103,14 +115,17 @@ async function runUntilStopped(
     seconds: run.pollMs / 1000,
     concurrency: run.concurrency,
   });
-  const allWorked = await runConsole(run, target, once, {
+  const allWorked = await runConsole(run, target, once, work, {
     log,
     secrets,
     redact,
+    telemetry,
+    statusLine: process.stdout.isTTY === true ? statusLine : undefined,
     stop: stop.signal,
     giveUp: giveUp.signal,
   });
   clearTimeout(notice);
+  await telemetry.close();
   return allWorked || stop.signal.aborted ? EXIT_OK : EXIT_FAILED;
 }
 

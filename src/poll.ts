@@ -1,7 +1,6 @@
 import type { Logger } from "@logtape/logtape";
 import PQueue from "p-queue";
 import type { Backoff } from "./backoff.ts";
-import type { Principal } from "./callTenant.ts";
 import {
   DeniedError,
   InvalidSignatureError,
@@ -13,7 +12,9 @@ import {
   TenantNotRunningError,
 } from "./errors.ts";
 import type { Customer } from "./loadCustomers.ts";
+import type { LoggedOn } from "./logOn.ts";
 import type { Result } from "./recordResults.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** What one poll came to. */
 export interface PollSummary {
@@ -56,9 +57,18 @@ export function createPollMemory(concurrency: number): PollMemory {
 /** What a poll needs, the same for every poll. */
 export interface PollParts {
   loadCustomers: () => AsyncIterable<Customer>;
-  logOn: (customer: Customer, log: Logger) => Promise<Principal>;
+  logOn: (customer: Customer, log: Logger) => Promise<LoggedOn>;
+  /** The vendor's own work, after the log-on; gives a summary for the log, or nothing. */
+  work?: (customer: Customer, loggedOn: LoggedOn, log: Logger) => Promise<string | undefined>;
   record: (result: Result) => void;
   backoff: Backoff;
+  telemetry: Telemetry;
+  /** Shows a person how far a poll is. */
+  progress?: {
+    total: () => Promise<number>;
+    tell: (done: number, total: number, elapsedMs: number) => void;
+    end: () => void;
+  };
   /** Where the secrets of the customers in hand are kept for the redaction. */
   secrets: Set<string>;
   memory: PollMemory;
@@ -76,7 +86,7 @@ export interface PollParts {
  * logged and recorded as that customer's alone, the database's is logged and tried again at the next poll.
  */
 export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollSummary> }> {
-  const { loadCustomers, backoff, memory, stop, monotonicMs, log } = parts;
+  const { loadCustomers, backoff, memory, telemetry, progress, stop, monotonicMs, log } = parts;
   const { inHand, slow, slots, slowSlots } = memory;
   const startedAt = monotonicMs();
   const summary = {
@@ -89,8 +99,16 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
   };
   const working = new Set<Promise<void>>();
 
+  let total = 0;
+  void progress?.total().then((count) => total = count, () => {});
+
   async function take(customer: Customer): Promise<void> {
-    if (!stop.aborted) summary[await workOn(customer, parts)]++;
+    if (stop.aborted) return;
+    const outcome = await workOn(customer, parts);
+    summary[outcome]++;
+    telemetry.count(COUNTERS[outcome]);
+    const done = summary.loggedOn + summary.skipped + summary.failed;
+    progress?.tell(done, Math.max(done, total), monotonicMs() - startedAt);
   }
 
   try {
@@ -120,6 +138,7 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
 
   async function finish(): Promise<PollSummary> {
     await Promise.all(working);
+    progress?.end();
     const done = { ...summary, durationMs: Math.round(monotonicMs() - startedAt) };
     log.info(
       "Poll done in {durationMs} ms: {loggedOn} logged on, {skipped} skipped, {failed} failed" +
@@ -134,17 +153,32 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
 
 type Outcome = "loggedOn" | "skipped" | "failed";
 
+const COUNTERS = {
+  loggedOn: "customers.logged_on",
+  skipped: "customers.skipped",
+  failed: "customers.failed",
+} as const;
+
 /** Logs on to one customer's tenant, and says, records and remembers what came of it. */
 async function workOn(customer: Customer, parts: PollParts): Promise<Outcome> {
   const { id, contextIdentifier, systemUserToken } = customer;
-  const { logOn, record, backoff, secrets, now } = parts;
+  const { logOn, work, record, backoff, telemetry, secrets, now } = parts;
   const { slow, toldStates } = parts.memory;
   const log = parts.log.with({ customer: contextIdentifier });
   secrets.add(systemUserToken);
   try {
-    const { associate, associateId } = await logOn(customer, log);
+    // What changes while the work goes on belongs to the next time.
+    const syncedAt = now();
+    const loggedOn = await telemetry.span(
+      "customer",
+      { "superoffice.customer": contextIdentifier },
+      () => logOn(customer, log),
+    );
+    const { associate, associateId } = loggedOn.principal;
     log.info("Logged on to context {customer} as {associate}", { associate, associateId });
-    record({ id, syncedAt: now(), error: null });
+    const summary = await work?.(customer, loggedOn, log);
+    if (summary !== undefined) log.info("{customer}: {summary}", { summary });
+    record({ id, syncedAt, error: null });
     slow.delete(id);
     toldStates.delete(id);
     backoff.passed(customer);

@@ -37,7 +37,7 @@ export async function importPrivateKey(text: string): Promise<CryptoKey> {
   );
 }
 
-function parsePrivateKey(text: string): KeyObject {
+export function parsePrivateKey(text: string): KeyObject {
   const clean = text.replace(/\\r|\\n/g, "\n").replace(/^[\uFEFF\s"']+|[\s"']+$/g, "");
   const key = clean.startsWith("<") ? fromXml(clean) : fromPem(clean);
   assertSigns(key);

@@ -9,11 +9,11 @@ const FIRST_WAIT_MS = 250;
 const MOST_JITTER = 2;
 
 /**
- * Makes a request, and again after passing trouble: no answer in time, a broken connection, status 408, 429 or 5xx.
- * It waits longer each time, with jitter, and first as long as the answer's `Retry-After` asks for. There are at most
+ * Makes a request, and again after trouble that a repeat may mend. It waits longer each time, with jitter, and first as long as the answer's `Retry-After` asks for. There are at most
  * three repeats, none of which goes on after `endsAt`, and none once `http.signal` is aborted.
  *
  * @param attempt makes the request with the options that it gets: a repeat may take only the time that is left
+ * @param mayRepeat which errors are worth another try, see {@link isPassing}
  * @param endsAt when the customer's own time is over, by the clock `monotonicMs`
  *
  * Throws what the last attempt threw, or the reason of `http.signal`.
@@ -23,6 +23,7 @@ export async function retry<T>(
   http: HttpOptions,
   endsAt: number,
   monotonicMs: () => number,
+  mayRepeat: (error: unknown) => boolean = isPassing,
 ): Promise<T> {
   const msLeft = () => endsAt - monotonicMs();
   return await pRetry(
@@ -35,7 +36,7 @@ export async function retry<T>(
       randomize: true,
       signal: http.signal,
       async shouldRetry({ error, retriesConsumed }) {
-        if (!isPassing(error)) return false;
+        if (!mayRepeat(error)) return false;
         const askedMs = error instanceof UnexpectedStatusError ? error.retryAfterMs : 0;
         const longestWaitMs = askedMs + FIRST_WAIT_MS * MOST_JITTER * 2 ** retriesConsumed;
         if (longestWaitMs >= msLeft()) return false;
@@ -46,7 +47,8 @@ export async function retry<T>(
   );
 }
 
-function isPassing(error: unknown): boolean {
+/** Whether trouble may pass by itself: no answer in time, a broken connection, status 408, 429 or 5xx. */
+export function isPassing(error: unknown): boolean {
   if (error instanceof UnexpectedStatusError) {
     return error.status === 408 || error.status === 429 || error.status >= 500;
   }

@@ -5,17 +5,20 @@ import { openDatabase } from "./database.ts";
 import { problemOf } from "./errors.ts";
 import { createHttpClient } from "./httpClient.ts";
 import { createKeySet } from "./keySet.ts";
-import { loadCustomers } from "./loadCustomers.ts";
+import { countCustomers, loadCustomers } from "./loadCustomers.ts";
 import { logOn } from "./logOn.ts";
 import { runLoop } from "./loop.ts";
-import { createPollMemory, type PollParts, startPoll } from "./poll.ts";
+import { createPollMemory, type PollParts, type PollSummary, startPoll } from "./poll.ts";
 import { createResultWriter, recordResults } from "./recordResults.ts";
 import type { Redact } from "./redact.ts";
 import type { RunSettings, Target } from "./settings.ts";
 import { createSigner } from "./signToken.ts";
+import type { StatusLine } from "./statusLine.ts";
+import type { Telemetry } from "./telemetry.ts";
 import { createTenantStates } from "./tenantStates.ts";
 import { createTickets, TICKET_LIFETIME_MS } from "./tickets.ts";
 import type { Tools } from "./withTicket.ts";
+import { runWork, type Work } from "./work.ts";
 
 /** What the console needs from the program around it. */
 export interface Surroundings {
@@ -23,6 +26,9 @@ export interface Surroundings {
   /** What `redact` hides; the customers in hand add theirs. */
   secrets: Set<string>;
   redact: Redact;
+  telemetry: Telemetry;
+  /** Shows a person how far a poll is; undefined where nobody looks. */
+  statusLine: StatusLine | undefined;
   /** Ends the taking of customers. */
   stop: AbortSignal;
   /** Ends the work in hand, too. */
@@ -37,7 +43,8 @@ export async function runConsole(
   run: RunSettings,
   target: Target,
   once: boolean,
-  { log, secrets, redact, stop, giveUp }: Surroundings,
+  work: Work | undefined,
+  { log, secrets, redact, telemetry, statusLine, stop, giveUp }: Surroundings,
 ): Promise<boolean> {
   const clock = createClock(() => new Date());
   const monotonicMs = () => performance.now();
@@ -59,12 +66,25 @@ export async function runConsole(
     states: createTenantStates(run.pollMs, monotonicMs),
     http,
     clock,
+    telemetry,
     monotonicMs,
   };
   const parts: PollParts = {
     loadCustomers: () => loadCustomers(database),
     logOn: (customer, log) => logOn(customer, tools, log),
+    ...(work === undefined ? {} : {
+      work: (customer, loggedOn, log) =>
+        runWork(work, run.work ?? "", customer, loggedOn, tools, log),
+    }),
     record: (result) => writer.add({ ...result, error: result.error && redact(result.error) }),
+    telemetry,
+    ...(statusLine === undefined ? {} : {
+      progress: {
+        total: () => countCustomers(database),
+        tell: statusLine.tell,
+        end: statusLine.clear,
+      },
+    }),
     backoff: createBackoff(run.pollMs, monotonicMs),
     secrets,
     memory: createPollMemory(run.concurrency),
@@ -74,12 +94,23 @@ export async function runConsole(
     log,
   };
 
+  /** A poll inside a span that lasts until its last customer is done. */
+  async function poll(): Promise<{ done: Promise<PollSummary> }> {
+    return await new Promise((taken) => {
+      void telemetry.span("poll", {}, async () => {
+        const started = await startPoll(parts);
+        taken(started);
+        await started.done;
+      });
+    });
+  }
+
   try {
     if (!once) {
-      await runLoop(() => startPoll(parts), run.pollMs, stop, monotonicMs);
+      await runLoop(poll, run.pollMs, stop, monotonicMs);
       return true;
     }
-    const { complete, failed } = await (await startPoll(parts)).done;
+    const { complete, failed } = await (await poll()).done;
     await writer.flush();
     return complete && failed === 0 && allWritten;
   } finally {

@@ -23,6 +23,14 @@ export interface RunSettings {
   shutdownMs: number;
   /** Whether tickets are kept between polls, as they should be. */
   reuseTickets: boolean;
+  /** The path of a work script. */
+  work: string | undefined;
+  /** Whether the log is coloured; undefined leaves it to whether the output is a terminal. */
+  colours: boolean | undefined;
+  /** Whether somebody collects traces and metrics. */
+  sendsTelemetry: boolean;
+  /** Whether Deno's built-in support sends them. */
+  usesDenoTelemetry: boolean;
   log: LogSettings;
 }
 
@@ -49,6 +57,7 @@ const runSchema = z.object({
   CONCURRENCY: wholeNumber(32, 1000),
   REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
   SHUTDOWN_SECONDS: seconds(10, 3600),
+  WORK: z.string().optional(),
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
@@ -56,7 +65,7 @@ const runSchema = z.object({
   LOG_KEEP_DAYS: wholeNumber(92, 36_500),
 });
 
-const targetSchema = z.object({
+export const targetSchema = z.object({
   DATABASE_URL: z.string({
     error:
       "missing; expected the address of the Postgres, postgres://user:password@host:5432/database",
@@ -108,6 +117,14 @@ export function readRunSettings(variables: Variables): RunSettings {
     concurrency: data.CONCURRENCY,
     requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
     shutdownMs: data.SHUTDOWN_SECONDS,
+    work: data.WORK,
+    colours: variables["NO_COLOR"] !== undefined
+      ? false
+      : variables["FORCE_COLOR"] !== undefined
+      ? true
+      : undefined,
+    sendsTelemetry: variables["OTEL_EXPORTER_OTLP_ENDPOINT"] !== undefined,
+    usesDenoTelemetry: "Deno" in globalThis && variables["OTEL_DENO"] === "true",
     reuseTickets: data.TICKET_REUSE === "on",
     log: {
       level: data.LOG_LEVEL,
@@ -156,7 +173,9 @@ export async function readSettings(
 }
 
 /** The secrets among the settings, as they are and as they stand in an address. */
-export function secretsOf({ clientSecret, databaseUrl }: Target): string[] {
+export function secretsOf(
+  { clientSecret, databaseUrl }: Pick<Target, "clientSecret" | "databaseUrl">,
+): string[] {
   const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/)?.[1];
   if (password === undefined) return [clientSecret];
   try {
@@ -166,7 +185,7 @@ export function secretsOf({ clientSecret, databaseUrl }: Target): string[] {
   }
 }
 
-async function readPrivateKey(variables: Variables): Promise<CryptoKey> {
+export async function readPrivateKey(variables: Variables): Promise<CryptoKey> {
   const { SUPEROFFICE_PRIVATE_KEY: text, SUPEROFFICE_PRIVATE_KEY_FILE: path } = variables;
   if (text !== undefined && path !== undefined) {
     throw new SettingsError([
@@ -192,7 +211,7 @@ async function readPrivateKey(variables: Variables): Promise<CryptoKey> {
   }
 }
 
-function faultsOf(error: z.ZodError): string[] {
+export function faultsOf(error: z.ZodError): string[] {
   return error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`);
 }
 

@@ -12,7 +12,7 @@ export interface TenantStates {
 const LONGEST_MS = 15 * 60 * 1000;
 
 /**
- * Keeps states until their `ValidUntil`, but for two polls at least and 15 minutes at most: a wrong date must neither
+ * Keeps states until their `ValidUntil`, but for two polls at least and else 15 minutes at most: a wrong date must neither
  * make every poll ask again nor hide that a tenant is back.
  *
  * @param monotonicMs a clock in milliseconds that is never set back

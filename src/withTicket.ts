@@ -12,10 +12,11 @@ import { type Application, exchange } from "./exchange.ts";
 import type { HttpOptions } from "./http.ts";
 import type { KeySet } from "./keySet.ts";
 import type { Customer } from "./loadCustomers.ts";
-import { retry } from "./retry.ts";
+import { isPassing, retry } from "./retry.ts";
 import { type Signer, signToken } from "./signToken.ts";
 import { meaningOf, readTenantState } from "./tenantState.ts";
 import type { TenantStates } from "./tenantStates.ts";
+import type { Telemetry } from "./telemetry.ts";
 import type { Tickets } from "./tickets.ts";
 import { trustedUrl } from "./trustedHost.ts";
 
@@ -28,6 +29,7 @@ export interface Tools {
   states: TenantStates;
   http: HttpOptions;
   clock: Clock;
+  telemetry: Telemetry;
   /** A clock in milliseconds that is never set back, for durations. */
   monotonicMs: () => number;
 }
@@ -45,6 +47,8 @@ export interface Access {
  * Calls a tenant with its address and a ticket, and mends what can be mended: passing trouble is met with patience, a
  * refused ticket is exchanged once, a tenant that moved is looked up once, a wrong clock is corrected once.
  *
+ * @param call what the call is, for the log
+ * @param mayRepeat which errors of the call are worth another try
  * @param use makes the call; it may be called again, so it must throw {@link TicketRefusedError} on status 401 and
  * {@link TenantMovedError} on 421
  * @param log knows the property `customer`; each step is logged at debug level with its duration
@@ -55,16 +59,26 @@ export interface Access {
  */
 export async function withTicket<T>(
   customer: Customer,
-  { application, sign, keySet, tickets, states, http, clock, monotonicMs }: Tools,
+  { application, sign, keySet, tickets, states, http, clock, telemetry, monotonicMs }: Tools,
   log: Logger,
   use: (access: Access) => Promise<T>,
+  call = "tenant called",
+  mayRepeat: (error: unknown) => boolean = isPassing,
 ): Promise<T> {
   const { contextIdentifier, systemUserToken } = customer;
   const endsAt = monotonicMs() + http.timeoutMs;
 
-  async function step<R>(name: string, attempt: (http: HttpOptions) => Promise<R>): Promise<R> {
+  async function step<R>(
+    name: string,
+    attempt: (http: HttpOptions) => Promise<R>,
+    mayRepeat = isPassing,
+  ): Promise<R> {
     const startedAt = monotonicMs();
-    const result = await retry(attempt, http, endsAt, monotonicMs);
+    const result = await telemetry.span(
+      name,
+      { "superoffice.customer": contextIdentifier },
+      () => retry(attempt, http, endsAt, monotonicMs, mayRepeat),
+    );
     const ms = Math.round((monotonicMs() - startedAt) * 10) / 10;
     log.debug("{customer}: {step} in {ms} ms", { step: name, ms });
     return result;
@@ -87,6 +101,7 @@ export async function withTicket<T>(
           });
         }),
     );
+    telemetry.count("exchanges");
     return await step(
       "token exchanged for a ticket",
       (http) =>
@@ -103,10 +118,12 @@ export async function withTicket<T>(
       const found = serverTime && clock.correct(signedAt, serverTime);
       if (found === undefined) throw error;
       if (found.isNews) {
+        const seconds = Math.abs(found.secondsAhead);
+        const direction = found.secondsAhead > 0 ? "ahead of" : "behind";
         log.warn(
-          "This machine's clock is {secondsAhead} s ahead of SuperOffice's. Signing goes on with the corrected " +
+          "This machine's clock is {seconds} s {direction} SuperOffice's. The console goes on with the corrected " +
             "time; set the clock (timedatectl set-ntp true) and keep it right.",
-          { secondsAhead: found.secondsAhead },
+          { seconds, direction },
         );
       }
       return await signAndExchange(clock.now());
@@ -126,7 +143,7 @@ export async function withTicket<T>(
     if (kept !== undefined) log.debug("{customer}: ticket reused");
     const ticket = kept ?? await tickets.renew(customer, newTicket);
     try {
-      const result = await step("tenant called", (http) => use({ api, ticket, http }));
+      const result = await step(call, (http) => use({ api, ticket, http }), mayRepeat);
       tickets.accepted(customer, ticket);
       return result;
     } catch (error) {

@@ -128,12 +128,20 @@ describe("a tenant's state", () => {
     });
   });
 
-  test("is Unknown and not running when the answer says nothing of it", async () => {
-    answerWith("state", {});
+  test("is unreadable when the answer says nothing of it", async () => {
+    answerWith("state", { ContextIdentifier: "Cust10001", Api: apiOf("Cust10001") });
+    await assert.rejects(stateOf("Cust10001"), {
+      code: "ANSWER_UNREADABLE",
+      message: /neither State nor IsRunning/,
+    });
+  });
+
+  test("is Unknown when the answer says only whether it is running", async () => {
+    answerWith("state", { IsRunning: true, Api: apiOf("Cust10001") });
     assert.deepEqual(await stateOf("Cust10001"), {
       state: "Unknown",
-      isRunning: false,
-      api: null,
+      isRunning: true,
+      api: apiOf("Cust10001"),
       validForMs: 0,
     });
   });
@@ -274,7 +282,10 @@ describe("a call to a tenant", () => {
     const call = callTenant("Cust10001", apiOf("Cust10001"), ticket, application, http);
     await assert.rejects(call, {
       code: "TICKET_REFUSED",
-      message: `${new URL(standIn.hostUrls[0]!).host} answered the call with 401: ticket refused`,
+      status: 401,
+      message: `${
+        new URL(standIn.hostUrls[0]!).host
+      } answered the call with status 401 («The ticket is not valid»)`,
     });
   });
 

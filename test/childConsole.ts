@@ -19,14 +19,15 @@ export interface ChildConsole {
   ended: Promise<number | null>;
 }
 
-/** Starts the console in an empty folder, with nothing but these variables. */
+/** Starts the console (or another entry file) in an empty folder, with nothing but these variables. */
 export function startConsole(
   args: string[],
   variables: Record<string, string>,
   cwd = emptyFolder(),
+  entry = MAIN,
 ): ChildConsole {
   const { PATH = "", HOME = "", DENO_DIR } = process.env;
-  const [command = "", ...before] = runtime();
+  const [command = "", ...before] = runtime(entry);
   const child = spawn(command, [...before, ...args], {
     cwd,
     env: { PATH, HOME, ...(DENO_DIR === undefined ? {} : { DENO_DIR }), ...variables },
@@ -40,8 +41,9 @@ export async function runConsole(
   args: string[],
   variables: Record<string, string>,
   cwd?: string,
+  entry?: string,
 ): Promise<{ exitCode: number | null; output: string }> {
-  const child = startConsole(args, variables, cwd);
+  const child = startConsole(args, variables, cwd, entry);
   const exitCode = await child.ended;
   return { exitCode, output: child.output() };
 }
@@ -50,7 +52,8 @@ export function emptyFolder(): string {
   return mkdtempSync(join(tmpdir(), "console-test-"));
 }
 
-function runtime(): string[] {
+/** The command that runs an entry file on this runtime. */
+export function runtime(entry = MAIN): string[] {
   if ("Deno" in globalThis) {
     const permissions = [
       "--allow-env",
@@ -60,12 +63,12 @@ function runtime(): string[] {
       "--allow-write",
     ];
     const config = ["--config", join(ROOT, "deno.json")];
-    return [process.execPath, "run", "--quiet", "--no-prompt", ...config, ...permissions, MAIN];
+    return [process.execPath, "run", "--quiet", "--no-prompt", ...config, ...permissions, entry];
   }
   const stripsTypes = "typescript" in process.features && process.features.typescript;
   return stripsTypes
-    ? [process.execPath, MAIN]
-    : [process.execPath, "--import", import.meta.resolve("tsx"), MAIN];
+    ? [process.execPath, entry]
+    : [process.execPath, "--import", import.meta.resolve("tsx"), entry];
 }
 
 function watch(child: ChildProcess): ChildConsole {

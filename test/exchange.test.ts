@@ -81,6 +81,30 @@ describe("the exchange gives the ticket", () => {
     assert.equal(exchanges(), 1);
   });
 
+  test("for a request in JSON that holds what SuperOffice asks for", async () => {
+    const requests: RequestInit[] = [];
+    const noting: typeof http = {
+      ...http,
+      fetch: (url: string | URL | Request, init: RequestInit = {}) => {
+        requests.push(init);
+        return fetch(url, init);
+      },
+    };
+    const signed = await signToken(TOKEN, sign, NOW);
+    await exchange("Cust12345", signed, application, keySet, () => NOW, noting);
+    const [{ method, headers, body } = {}, ...more] = requests;
+    assert.deepEqual(more, []);
+    assert.equal(method, "POST");
+    assert.equal(new Headers(headers).get("content-type"), "application/json");
+    assert.equal(new Headers(headers).get("accept"), "application/json");
+    assert.deepEqual(JSON.parse(String(body)), {
+      SignedSystemToken: signed,
+      ApplicationToken: "client-secret",
+      ContextIdentifier: "Cust12345",
+      ReturnTokenType: "JWT",
+    });
+  });
+
   test("for a context identifier in another case", async () => {
     assert.match(await exchangeToken({ contextIdentifier: "cust12345" }), /^7T:/);
   });

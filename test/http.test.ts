@@ -52,30 +52,32 @@ describe("sendRequest", () => {
     assert.deepEqual(seen, ["GET", "/a?b=c", "application/json", "SOTicket 7T:x", undefined]);
   });
 
-  test("sends a body as JSON in UTF-8", async () => {
+  test("sends a body as it is, in UTF-8, with the headers given", async () => {
     let seen: unknown;
     const url = await serve(async (request, response) => {
       let text = "";
       for await (const chunk of request.setEncoding("utf8")) text += chunk;
-      seen = [request.method, request.headers["content-type"], JSON.parse(text)];
+      seen = [request.method, request.headers["content-type"], text];
       response.end("{}");
     });
-    const body = { SignedSystemToken: "Ærlig App-x.202601020304.c2ln" };
-    await sendRequest({ purpose: "the test", method: "POST", url, body }, options());
+    const body = JSON.stringify({ SignedSystemToken: "Ærlig App-x.202601020304.c2ln" });
+    const headers = { "Content-Type": "application/json" };
+    await sendRequest({ purpose: "the test", method: "POST", url, headers, body }, options());
     assert.deepEqual(seen, ["POST", "application/json", body]);
   });
 
-  test("gives an answer whatever its status, with host, purpose, headers and text", async () => {
+  test("gives an answer whatever its status, with host, purpose, headers, bytes and text", async () => {
     const url = await serve((_, response) => {
       response.writeHead(503, { "Retry-After": "7" }).end("größer");
     });
-    const { headers, ...answer } = await ask(url);
+    const { headers, bytes, ...answer } = await ask(url);
     assert.deepEqual(answer, {
       purpose: "the test",
       host: new URL(url).host,
       status: 503,
       text: "größer",
     });
+    assert.deepEqual([...bytes], [...new TextEncoder().encode("größer")]);
     assert.equal(headers.get("retry-after"), "7");
   });
 
@@ -117,6 +119,17 @@ describe("sendRequest", () => {
     await assert.rejects(ask(url), {
       code: "ANSWER_UNREADABLE",
       message: saying(url, "the test with more than 1048576 bytes$"),
+    });
+  });
+
+  test("takes and refuses an answer by the length that the request allows", async () => {
+    const url = await serve((_, response) => void response.end("größer"));
+    const askFor = (maxBytes: number) =>
+      sendRequest({ purpose: "the test", url, maxBytes }, options());
+    assert.equal((await askFor(8)).text, "größer");
+    await assert.rejects(askFor(7), {
+      code: "ANSWER_UNREADABLE",
+      message: saying(url, "the test with more than 7 bytes$"),
     });
   });
 
@@ -234,7 +247,7 @@ describe("readJson", () => {
   const schema = z.object({ State: z.string(), Deep: z.object({ Count: z.number() }) });
   const read = (text: string) =>
     readJson(
-      { purpose: "the test", host: "host", status: 200, headers: new Headers(), text },
+      { purpose: "the test", host: "host", status: 200, text },
       schema,
     );
 
@@ -274,6 +287,7 @@ describe("unexpectedStatus", () => {
     const [status, code, remedy] of [
       [301, "REDIRECT_REFUSED", /Redirects are not followed/],
       [399, "REDIRECT_REFUSED", /Redirects are not followed/],
+      [401, "TICKET_REFUSED", /SUPEROFFICE_CLIENT_SECRET/],
       [403, "FORBIDDEN", /rights.* in this customer's SuperOffice/],
       [404, "NOT_FOUND", /context_identifier.* SUPEROFFICE_ENVIRONMENT/],
       [408, "UNEXPECTED_STATUS", /Look the status up/],
@@ -290,6 +304,7 @@ describe("unexpectedStatus", () => {
         host: "host",
         status,
         headers: new Headers(),
+        bytes: new TextEncoder().encode("<p>Out of order</p>"),
         text: "<p>Out of order</p>",
       });
       assert.ok(error instanceof UnexpectedStatusError);

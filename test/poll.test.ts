@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Logger } from "@logtape/logtape";
 import { createBackoff } from "../src/backoff.ts";
-import type { Principal } from "../src/callTenant.ts";
 import {
   BusyError,
   DatabaseError,
@@ -21,8 +20,10 @@ import {
 } from "../src/errors.ts";
 import type { Customer } from "../src/loadCustomers.ts";
 import { closeLog, openLog } from "../src/log.ts";
+import type { LoggedOn } from "../src/logOn.ts";
 import { createPollMemory, type PollParts, startPoll } from "../src/poll.ts";
 import type { Result } from "../src/recordResults.ts";
+import { noTelemetry } from "../src/telemetry.ts";
 
 const POLL = 15_000;
 const NOW = new Date("2026-01-02T03:04:05Z");
@@ -71,6 +72,7 @@ function makeParts(concurrency: number): PollParts {
     logOn,
     record: (result) => recorded.push(result),
     backoff: createBackoff(POLL, () => clock),
+    telemetry: noTelemetry,
     secrets: new Set(),
     memory: createPollMemory(concurrency),
     stop: stop.signal,
@@ -90,16 +92,20 @@ function makeCustomers(count: number, firstId = 1): Customer[] {
   }));
 }
 
-async function logOn({ id }: Customer): Promise<Principal> {
+async function logOn({ id }: Customer): Promise<LoggedOn> {
   worked.push(id);
   mostWorking = Math.max(mostWorking, ++working);
   try {
     await deeds.get(id)?.();
     return {
-      associate: `Associate ${id}`,
-      associateId: Number(id),
-      fullName: null,
-      userType: null,
+      principal: {
+        associate: `Associate ${id}`,
+        associateId: Number(id),
+        fullName: null,
+        userType: null,
+      },
+      api: `https://online3.superoffice.com/Cust${id}/api`,
+      ticket: `7T:${id}`,
     };
   } finally {
     working--;

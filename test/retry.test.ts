@@ -12,7 +12,6 @@ import {
   RequestTimeoutError,
   StoppedError,
   TenantMovedError,
-  TicketRefusedError,
   UnexpectedStatusError,
   UnreadableAnswerError,
 } from "../src/errors.ts";
@@ -102,7 +101,6 @@ describe("with timers that end at once, a request", () => {
     new ForbiddenError("answered", 403),
     new NotFoundError("answered", 404),
     new TenantMovedError("answered", 421),
-    new TicketRefusedError("refused"),
     new DeniedError("denied"),
     new JwtInvalidError("forged"),
     new UnreadableAnswerError("no JSON"),

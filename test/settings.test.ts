@@ -46,7 +46,11 @@ describe("readSettings", () => {
       concurrency: 32,
       requestTimeoutMs: 30_000,
       shutdownMs: 10_000,
+      work: undefined,
       reuseTickets: true,
+      colours: undefined,
+      sendsTelemetry: false,
+      usesDenoTelemetry: false,
       log: { level: "info", format: "text", file: undefined, keepDays: 92 },
     });
     const { privateKey, ...rest } = target;
@@ -70,7 +74,10 @@ describe("readSettings", () => {
       CONCURRENCY: "1000",
       REQUEST_TIMEOUT_SECONDS: "5",
       SHUTDOWN_SECONDS: "3600",
+      WORK: "work.ts",
       TICKET_REUSE: "off",
+      FORCE_COLOR: "1",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
       LOG_LEVEL: "debug",
       LOG_FORMAT: "json",
       LOG_FILE: "/var/log/console.log",
@@ -81,7 +88,11 @@ describe("readSettings", () => {
       concurrency: 1000,
       requestTimeoutMs: 5000,
       shutdownMs: 3_600_000,
+      work: "work.ts",
       reuseTickets: false,
+      colours: true,
+      sendsTelemetry: true,
+      usesDenoTelemetry: false,
       log: { level: "debug", format: "json", file: "/var/log/console.log", keepDays: 400 },
     });
     assert.equal(target.databaseUrl, "postgresql://db.example/customers");

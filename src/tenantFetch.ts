@@ -1,0 +1,89 @@
+import type { Logger } from "@logtape/logtape";
+import { BusyError, UnexpectedStatusError, UntrustedHostError } from "./errors.ts";
+import { type HttpAnswer, sendRequest, unexpectedStatus } from "./http.ts";
+import type { Customer } from "./loadCustomers.ts";
+import { isPassing } from "./retry.ts";
+import { type Tools, withTicket } from "./withTicket.ts";
+
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const STATUSES_WITHOUT_BODY = [204, 205, 304];
+
+/**
+ * `fetch` bound to one tenant: adds the credentials, sends them to that tenant alone, and mends what
+ * {@link withTicket} mends. POST and PATCH are repeated only where the tenant said that it did nothing (status 401,
+ * 421, 429, 503), since a repeat could otherwise do their work twice.
+ *
+ * @param api the tenant's address as it was told to the caller; requests follow the tenant when it moves
+ *
+ * The function it gives throws {@link UntrustedHostError} for an address outside `api`, and what
+ * {@link withTicket} throws; it never throws for a status.
+ */
+export function createTenantFetch(
+  customer: Customer,
+  api: string,
+  tools: Tools,
+  log: Logger,
+): typeof fetch {
+  return async (input, init) => {
+    const request = new Request(addressOf(input, api), input instanceof Request ? input : init);
+    const path = request.url.slice(api.length);
+    const call = `${request.method} ${path.split("?")[0]}`;
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    const mayHaveDone = request.method === "POST" || request.method === "PATCH";
+    let answer: HttpAnswer | undefined;
+    try {
+      await withTicket(
+        customer,
+        tools,
+        log,
+        async ({ api, ticket, http }) => {
+          answer = undefined;
+          answer = await sendRequest(
+            {
+              purpose: call,
+              url: `${api}${path}`,
+              method: request.method,
+              headers: {
+                ...Object.fromEntries(request.headers),
+                "Authorization": `SOTicket ${ticket}`,
+                "SO-AppToken": tools.application.clientSecret,
+              },
+              body: bytes.length > 0 ? bytes : undefined,
+              maxBytes: MAX_ANSWER_BYTES,
+            },
+            { ...http, signal: AbortSignal.any([http.signal, request.signal]) },
+          );
+          const error = unexpectedStatus(answer);
+          if ([401, 421].includes(error.status) || isPassing(error)) throw error;
+        },
+        call,
+        mayHaveDone ? wasNotDone : isPassing,
+      );
+    } catch (error) {
+      if (answer === undefined || !(error instanceof UnexpectedStatusError)) throw error;
+    }
+    return toResponse(answer!);
+  };
+}
+
+/** Gives the whole address of a path below `api`, or of an address that is. */
+function addressOf(input: Parameters<typeof fetch>[0], api: string): string {
+  const text = input instanceof Request ? input.url : String(input);
+  const isWhole = /^[a-z][a-z\d+.-]*:|^\/\//i.test(text);
+  const { href, origin } = new URL(isWhole ? text : `${api}/${text.replace(/^\//, "")}`, api);
+  if (href.startsWith(`${api}/`)) return href;
+  throw new UntrustedHostError(
+    `The work script asked for ${origin}, not for the tenant's address, so nothing was sent`,
+  );
+}
+
+function wasNotDone(error: unknown): boolean {
+  return error instanceof BusyError && (error.status === 429 || error.status === 503);
+}
+
+function toResponse({ status, headers, bytes }: HttpAnswer): Response {
+  const all = new Headers();
+  headers.forEach((value, name) => all.append(name, value));
+  const body = STATUSES_WITHOUT_BODY.includes(status) ? null : new Uint8Array(bytes);
+  return new Response(body, { status, headers: all });
+}

@@ -1,0 +1,90 @@
+import { access } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Logger } from "@logtape/logtape";
+import type { Principal } from "./callTenant.ts";
+import { ConsoleError, SettingsError, WorkError } from "./errors.ts";
+import type { Customer } from "./loadCustomers.ts";
+import type { LoggedOn } from "./logOn.ts";
+import { createTenantFetch } from "./tenantFetch.ts";
+import type { Tools } from "./withTicket.ts";
+
+/** What a work script gets, once for each customer and poll. */
+export interface WorkContext {
+  /** The tenant, for example `Cust12345`. */
+  contextIdentifier: string;
+  /** The tenant's address, for example `https://online3.superoffice.com/Cust12345/api`. */
+  api: string;
+  /** Who the system user is. */
+  principal: Principal;
+  /** The system user ticket, for clients of your own; `fetch` sends it by itself. A secret. */
+  ticket: string;
+  /** When the work for this customer last began and did not fail; null before the first time. */
+  lastSync: Date | null;
+  /** Writes lines that carry the property `customer`. */
+  log: Logger;
+  /** Aborted when the console stops and does not wait any longer. */
+  signal: AbortSignal;
+  /**
+   * `fetch` for this tenant: takes a path below `api` ("v1/Contact/1") or an address that begins with `api`, adds the
+   * credentials, and repeats, renews the ticket and follows the tenant as the console does. Gives a `Response` whatever
+   * its status, read to at most 64 MiB.
+   */
+  fetch: typeof fetch;
+}
+
+/** A work script's default export. What it throws is this customer's failure; a summary is logged. */
+export type Work = (context: WorkContext) => Promise<{ summary?: string } | void>;
+
+/** Loads a work script. Throws {@link SettingsError} when there is none, or it exports no function by default. */
+export async function loadWork(path: string): Promise<Work> {
+  const file = resolve(path);
+  await access(file).catch(() => {
+    throw new SettingsError([`WORK or --work: there is no file ${file}`]);
+  });
+  const module = await import(pathToFileURL(file).href).catch((cause) => {
+    throw new SettingsError([`WORK or --work: ${path} cannot be loaded: ${cause.message}`]);
+  });
+  if (typeof module.default !== "function") {
+    throw new SettingsError([
+      `WORK or --work: ${path} has no default export that is a function; it should read ` +
+      "`export default async function ({ fetch, log }: WorkContext) { … }`",
+    ]);
+  }
+  return module.default;
+}
+
+/**
+ * Runs a work script for one customer, and gives its summary.
+ * Throws what `fetch` threw where the script let it pass, and {@link WorkError} for anything else.
+ */
+export async function runWork(
+  work: Work,
+  path: string,
+  customer: Customer,
+  { principal, api, ticket }: LoggedOn,
+  tools: Tools,
+  log: Logger,
+): Promise<string | undefined> {
+  const { contextIdentifier, lastSync } = customer;
+  try {
+    const result = await work({
+      contextIdentifier,
+      api,
+      principal,
+      ticket,
+      lastSync,
+      log,
+      signal: tools.http.signal,
+      fetch: createTenantFetch(customer, api, tools, log),
+    });
+    return result?.summary;
+  } catch (cause) {
+    if (cause instanceof ConsoleError) throw cause;
+    const { message, stack = "" } = cause instanceof Error ? cause : new Error(String(cause));
+    const line = stack.match(new RegExp(`${basename(path).replaceAll(".", "\\.")}:\\d+`))?.[0];
+    throw new WorkError(`The work script failed${line ? ` at ${line}` : ""}: ${message}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,424 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { cp, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { faultOfToken, formatCustomers, type ListedCustomer } from "../src/customerTable.ts";
+import { createRedact } from "../src/redact.ts";
+import { emptyFolder, runtime } from "./childConsole.ts";
+import { testDatabases } from "./testDatabase.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const TOKEN = "Test Appßé-pzqc70604i";
+const NOWHERE = "postgres://vendor:hunter2-password@127.0.0.1:1/crm";
+/** util-linux's, which gives a command a terminal. */
+const SCRIPT = "/usr/bin/script";
+
+interface Outcome {
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** All that was printed, by all commands. */
+let printed = "";
+
+/** Runs the command as the Deno task and the npm script do, with this on its standard input. */
+function customers(
+  args: string[],
+  variables: Record<string, string>,
+  { input = "" as string | Uint8Array, root = ROOT, cwd = emptyFolder() } = {},
+): Promise<Outcome> {
+  const [command = "", ...before] = runtime(join(root, "src/customers.ts"))
+    .filter((part) => part !== "--allow-write")
+    .map((part) => part === join(ROOT, "deno.json") ? join(root, "deno.json") : part);
+  return run(command, [...before, ...args], variables, cwd, (stdin) => stdin.end(input));
+}
+
+/** Runs the command on a terminal, where `answer` is typed once the question was asked. */
+function customersOnTerminal(
+  args: string[],
+  variables: Record<string, string>,
+  answer: string,
+): Promise<Outcome> {
+  const parts = [...runtime(join(ROOT, "src/customers.ts")), ...args].map((part) => `'${part}'`)
+    .join(" ");
+  return run(
+    SCRIPT,
+    ["-qefc", `stty cols 70; ${parts}`, "/dev/null"],
+    variables,
+    emptyFolder(),
+    (stdin, output) => {
+      // Typed at once, it would be echoed by the terminal, before the command could say not to.
+      if (/Enter: |\[y\/N\] /.test(output)) stdin.write(answer);
+    },
+  );
+}
+
+function run(
+  command: string,
+  args: string[],
+  variables: Record<string, string>,
+  cwd: string,
+  feed: (stdin: NodeJS.WritableStream, output: string) => void,
+): Promise<Outcome> {
+  const { PATH = "", HOME = "", DENO_DIR } = process.env;
+  const child = spawn(command, args, {
+    cwd,
+    env: { PATH, HOME, ...(DENO_DIR === undefined ? {} : { DENO_DIR }), ...variables },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  // A command that refuses does not read its input.
+  child.stdin.on("error", () => {});
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    feed(child.stdin, text);
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
+  feed(child.stdin, "");
+  return new Promise((resolve) =>
+    child.once("close", (exitCode) => {
+      printed += stdout + stderr;
+      resolve({ exitCode, stdout, stderr });
+    })
+  );
+}
+
+/** Says that the command ended with this exit code and said nothing else than this. */
+function assertOutcome(outcome: Outcome, exitCode: number, said: RegExp): void {
+  const { stdout, stderr } = outcome;
+  assert.match(exitCode === 0 ? stdout : stderr, said);
+  assert.equal(exitCode === 0 ? stderr : stdout, "");
+  assert.doesNotMatch(stderr, /\n\s+at |file:\/\//);
+  assert.equal(outcome.exitCode, exitCode, stdout + stderr);
+}
+
+test("--help shows every command, without any settings", async () => {
+  const outcome = await customers(["--help"], {});
+  assertOutcome(outcome, 0, /Usage: npm run customers -- <command> .*deno task customers/);
+  for (const name of ["list", "init", "add", "pause", "resume", "remove"]) {
+    assert.match(outcome.stdout, new RegExp(`^  ${name}\\b`, "m"));
+  }
+  for (const line of outcome.stdout.split("\n")) assert.ok(line.length <= 104, line);
+});
+
+test("wrong usage is refused with a sentence, and nothing of it is repeated", async () => {
+  const cases: [string, string[], RegExp][] = [
+    ["no command", [], /Say what to do: list, init, add, pause, resume, remove\n--help/],
+    ["an unknown command", [TOKEN], /The commands are list, init/],
+    ["a name that every object has", ["toString"], /The commands are list, init/],
+    ["an unknown option", ["list", `--${TOKEN}`], /The options are --token-stdin/],
+    ["a value for --token-stdin", ["add", "Cust1", `--token-stdin=${TOKEN}`], /without a value/],
+    ["a token as an option", ["add", "Cust1", "--token", TOKEN], /The options are --token-stdin/],
+    ["a token after the customer", ["add", "Cust1", TOKEN, "--token-stdin"], /shell's history/],
+    ["a token in place of the customer", ["add", TOKEN, "--token-stdin"], /as in Cust12345/],
+    ["no customer", ["pause"], /pause needs a context identifier/],
+    ["another form of customer", ["resume", "Cust12a"], /resume needs a context identifier/],
+    ["a customer to list", ["list", "Cust1"], /list takes no argument/],
+    ["add without --token-stdin", ["add", "Cust1"], /add needs --token-stdin/],
+    ["an option of another command", ["list", "--yes"], /list does not take --yes/],
+  ];
+  await Promise.all(cases.map(async ([what, args, said]) => {
+    const outcome = await customers(args, { DATABASE_URL: NOWHERE });
+    assertOutcome(outcome, 2, said);
+    assert.doesNotMatch(outcome.stderr, /pzqc/, what);
+  }));
+});
+
+test("a missing or wrong DATABASE_URL is named, and not repeated", async () => {
+  assertOutcome(await customers(["list"], {}), 2, /DATABASE_URL: missing; expected/);
+  const wrong = { DATABASE_URL: "mysql://vendor:hunter2-password@host/crm" };
+  assertOutcome(await customers(["list"], wrong), 2, /DATABASE_URL: expected an address/);
+});
+
+test("a database that cannot be reached is explained", async () => {
+  for (const name of ["list", "init"]) {
+    const outcome = await customers([name], { DATABASE_URL: NOWHERE });
+    assertOutcome(outcome, 1, /127\.0\.0\.1:1 cannot be reached.*\n.*DATABASE_URL/);
+  }
+});
+
+test("without fixtures/, init says what is missing", async () => {
+  const root = emptyFolder();
+  for (const name of ["src", "package.json", "deno.json", "deno.lock"]) {
+    await cp(join(ROOT, name), join(root, name), { recursive: true });
+  }
+  await symlink(join(ROOT, "node_modules"), join(root, "node_modules"));
+  const outcome = await customers(["init"], { DATABASE_URL: NOWHERE }, { root });
+  assertOutcome(outcome, 1, /schema .*fixtures\/schema\.sql cannot be read: there is no such file/);
+});
+
+test("a token is refused for what cannot be one, without being repeated", () => {
+  for (
+    const token of [TOKEN, "a", "App.With-Dots and blanks-0123456789", "Приложение-0123456789"]
+  ) {
+    assert.equal(faultOfToken(token), undefined);
+  }
+  for (
+    const token of ["", " ", "pzqc\n", "pz\nqc", "pz\rqc", "pz\tqc", "pz\0qc", "pz\u2028qc"]
+      .concat("pz\x1b[31mqc", "pz\ufffdqc", " pzqc", "pzqc ", "pzqc".repeat(251))
+  ) {
+    assert.match(faultOfToken(token) ?? "", /^(?:(?!p?z|qc).)+\.$/, JSON.stringify(token));
+  }
+});
+
+async function* pagesOf(...pages: Partial<ListedCustomer>[][]) {
+  const row = { id: "1", contextIdentifier: "Cust1", isActive: true };
+  for (const page of pages) {
+    yield page.map((given) => ({ ...row, lastSync: null, lastError: null, ...given }));
+  }
+}
+
+async function linesOf(
+  pages: AsyncIterable<ListedCustomer[]>,
+  columns?: number,
+  secrets: string[] = [],
+): Promise<string[]> {
+  let text = "";
+  for await (const part of formatCustomers(pages, columns, createRedact(new Set(secrets)))) {
+    text += part;
+  }
+  return text.split("\n").slice(0, -1);
+}
+
+test("the columns are as wide as the first page needs", async () => {
+  const pages = pagesOf(
+    [{ contextIdentifier: "Cust123456789", lastSync: new Date("2026-11-24T08:03:19Z") }],
+    [{ isActive: false, lastError: "Revoked" }],
+  );
+  assert.deepEqual(await linesOf(pages), [
+    "customer       state   last sync          last error",
+    "Cust123456789  active  2026-11-24T08:03Z",
+    "Cust1          paused  never              Revoked",
+  ]);
+});
+
+test("with no customer there is a header alone", async () => {
+  assert.deepEqual(await linesOf(pagesOf([])), ["customer  state  last sync  last error"]);
+});
+
+test("the last error is cut to 60 letters in a pipe, and to the width of a terminal", async () => {
+  const pages = () => pagesOf([{ lastError: "ß😀".repeat(50) }]);
+  const [, inPipe = ""] = await linesOf(pages());
+  assert.equal([...inPipe.slice(inPipe.indexOf("ß"))].length, 60);
+  assert.match(inPipe, /ß…$/);
+  const [, wide = ""] = await linesOf(pages(), 50);
+  assert.equal([...wide].length, 50);
+  const [, narrow = ""] = await linesOf(pages(), 5);
+  assert.equal([...narrow.slice(narrow.indexOf("ß"))].length, 20);
+});
+
+test("control characters are escaped, secrets hidden before the error is cut", async () => {
+  const ticket = `7T:${"bm90IGEgcmVhbCB0aWNrZXQ".repeat(5)}`;
+  const [, controls = "", hidden = "", odd = ""] = await linesOf(
+    pagesOf([
+      { lastError: "a\r\n\tb\x1b[31m\x9b\u202e\0" },
+      { lastError: `${"x".repeat(50)} ${ticket} and ${TOKEN}` },
+      { contextIdentifier: "\x1b[2J", lastSync: new Date(NaN) },
+    ]),
+    undefined,
+    [TOKEN],
+  );
+  assert.match(controls, /a\\r\\n\\tb\\u001b\[31m\\u009b\\u202e\\u0000$/);
+  assert.match(hidden, /x \[secret\]…?/);
+  assert.match(odd, /^\\u001b\[2J +active +\?$/);
+});
+
+for (const { name, start } of testDatabases) {
+  test(`customers on ${name}`, async (t) => {
+    const database = await start();
+    const { sql, databaseUrl } = database;
+    const settings = { DATABASE_URL: databaseUrl };
+    const rows = () =>
+      sql`select context_identifier as customer, system_user_token as token, is_active as active,
+        last_error as error from customers order by id`.then((rows) => [...rows]);
+    const fill = async (customer = "Cust12345") => {
+      await sql`delete from customers`;
+      await sql`insert into customers
+        (context_identifier, system_user_token, is_active, last_error, last_sync)
+        values (${customer}, ${TOKEN}, false, 'Revoked: withdrawn', '2026-11-24T08:03:19.5Z')`;
+    };
+    const old = { customer: "Cust12345", token: TOKEN, active: false, error: "Revoked: withdrawn" };
+
+    await t.test("init creates the table, and may be run again", async () => {
+      await sql`drop table customers`;
+      assertOutcome(await customers(["list"], settings), 1, /no table «customers»/);
+      assertOutcome(await customers(["init"], settings), 0, /The table customers is there/);
+      await fill();
+      assertOutcome(await customers(["init"], settings), 0, /The table customers is there/);
+      assert.deepEqual(await rows(), [old]);
+    });
+
+    await t.test("init says what another table of that name lacks", async () => {
+      await sql`alter table customers rename column last_error to trouble`;
+      const outcome = await customers(["init"], settings);
+      await sql`alter table customers rename column trouble to last_error`;
+      assertOutcome(outcome, 1, /not as expected: .*last_error.*\n.*schema\.sql/);
+    });
+
+    await t.test("list shows all but the token", async () => {
+      await fill();
+      await sql`insert into customers (context_identifier, system_user_token)
+        values ('Cust7', ${TOKEN})`;
+      assert.deepEqual(await customers(["list"], settings), {
+        exitCode: 0,
+        stdout: [
+          "customer   state   last sync          last error",
+          "Cust12345  paused  2026-11-24T08:03Z  Revoked: withdrawn",
+          "Cust7      active  never",
+          "",
+        ].join("\n"),
+        stderr: "",
+      });
+    });
+
+    await t.test("list streams more customers than fit in a page", async () => {
+      await sql`delete from customers`;
+      await sql`insert into customers (context_identifier, system_user_token)
+        select 'Cust' || n, 'token' from generate_series(1, 2500) n`;
+      const { stdout } = await customers(["list"], settings);
+      const listed = stdout.trimEnd().split("\n").slice(1).map((line) => line.split(" ")[0]);
+      assert.deepEqual(listed, Array.from({ length: 2500 }, (_, index) => `Cust${index + 1}`));
+    });
+
+    await t.test("add stores the token without the line break at its end", async () => {
+      for (const end of ["", "\n", "\r\n"]) {
+        await sql`delete from customers`;
+        const input = TOKEN + end;
+        const outcome = await customers(["add", "cust12345", "--token-stdin"], settings, { input });
+        assertOutcome(outcome, 0, /^Added Cust12345; .*next poll\.\n$/);
+        assert.deepEqual(await rows(), [
+          { customer: "Cust12345", token: TOKEN, active: true, error: null },
+        ]);
+      }
+    });
+
+    await t.test("add refuses what cannot be a token", async () => {
+      await sql`delete from customers`;
+      const cases: [string | Uint8Array, RegExp][] = [
+        ["", /held no token/],
+        ["\n", /held no token/],
+        [`${TOKEN}\n\n`, /line break/],
+        [`${TOKEN}\n${TOKEN}`, /line break/],
+        [`${TOKEN}\x1b[0m`, /control character/],
+        [new Uint8Array([0x70, 0xff, 0x71]), /not UTF-8/],
+        [`${TOKEN} \r\n`, /begins or ends with a blank/],
+        [TOKEN.repeat(100_000), /too long/],
+      ];
+      await Promise.all(cases.map(async ([input, said]) => {
+        const outcome = await customers(["add", "Cust1", "--token-stdin"], settings, { input });
+        assertOutcome(outcome, 1, said);
+      }));
+      assert.deepEqual(await rows(), []);
+    });
+
+    await t.test("add of a customer that exists says how to replace its token", async () => {
+      await fill("cust12345");
+      const input = "Another-0123456789";
+      const add = ["add", "CUST12345", "--token-stdin"];
+      const refused = await customers(add, settings, { input });
+      assertOutcome(refused, 1, /cust12345 exists already.*add cust12345 --token-stdin --replace/);
+      assert.deepEqual(await rows(), [{ ...old, customer: "cust12345" }]);
+
+      const replaced = await customers([...add, "--replace"], settings, { input });
+      assertOutcome(replaced, 0, /^Stored the new token of cust12345;/);
+      assert.deepEqual(await rows(), [
+        { customer: "cust12345", token: input, active: true, error: null },
+      ]);
+    });
+
+    await t.test("add --replace adds a customer that does not exist", async () => {
+      await sql`delete from customers`;
+      const args = ["add", "Cust12345", "--token-stdin", "--replace"];
+      assertOutcome(await customers(args, settings, { input: TOKEN }), 0, /^Added Cust12345;/);
+      assert.equal((await rows()).length, 1);
+    });
+
+    await t.test("pause and resume set is_active, resume clears last_error", async () => {
+      await fill();
+      assertOutcome(await customers(["resume", "cust12345"], settings), 0, /^Resumed Cust12345;/);
+      assert.deepEqual(await rows(), [{ ...old, active: true, error: null }]);
+      assertOutcome(await customers(["pause", "cust12345"], settings), 0, /^Paused Cust12345;/);
+      assert.deepEqual(await rows(), [{ ...old, active: false, error: null }]);
+    });
+
+    await t.test("remove without a terminal wants --yes", async () => {
+      await fill();
+      assertOutcome(await customers(["remove", "Cust12345"], settings), 1, /add --yes/);
+      assert.equal((await rows()).length, 1);
+      const outcome = await customers(["remove", "cust12345", "--yes"], settings);
+      assertOutcome(outcome, 0, /^Removed Cust12345 and its token\.\n$/);
+      assert.deepEqual(await rows(), []);
+    });
+
+    await t.test("a customer that does not exist is named, with exit code 1", async () => {
+      await fill();
+      for (const args of [["pause"], ["resume"], ["remove", "--yes"]]) {
+        const outcome = await customers([...args, "cust1234"], settings);
+        assertOutcome(outcome, 1, /There is no customer Cust1234; list shows/);
+      }
+      assert.deepEqual(await rows(), [old]);
+    });
+
+    await t.test("DATABASE_URL is read from .env", async () => {
+      const cwd = emptyFolder();
+      await writeFile(join(cwd, ".env"), `DATABASE_URL="${databaseUrl}"\n`);
+      assertOutcome(await customers(["list"], {}, { cwd }), 0, /^customer /);
+    });
+
+    const skip = !existsSync(SCRIPT) && "needs the command script of util-linux";
+    await t.test("on a terminal", { skip }, async (t) => {
+      await t.test("add does not show the token", async () => {
+        await sql`delete from customers`;
+        const add = ["add", "Cust12345", "--token-stdin"];
+        const { exitCode, stdout } = await customersOnTerminal(add, settings, `${TOKEN}\r`);
+        assert.match(stdout, /Paste the system user token of Cust12345 .*Enter: \r\nAdded Cust12/);
+        assert.equal(exitCode, 0);
+        assert.equal((await rows())[0]?.["token"], TOKEN);
+      });
+
+      await t.test("Ctrl-C in place of the token stores nothing", async () => {
+        await sql`delete from customers`;
+        const add = ["add", "Cust12345", "--token-stdin"];
+        const { exitCode, stdout } = await customersOnTerminal(add, settings, "pz\x03");
+        assert.match(stdout, /Nothing was stored\.\r\n$/);
+        assert.equal(exitCode, 1);
+        assert.deepEqual(await rows(), []);
+      });
+
+      await t.test("remove asks", async () => {
+        await fill("cust12345");
+        const remove = ["remove", "Cust12345"];
+        for (const answer of ["\r", "n\r", "\x04"]) {
+          const { exitCode, stdout } = await customersOnTerminal(remove, settings, answer);
+          assert.match(stdout, /Remove cust12345 and its token\? \[y\/N\] [^]*Nothing was removed/);
+          assert.equal(exitCode, 1);
+        }
+        assert.equal((await rows()).length, 1);
+        const { exitCode, stdout } = await customersOnTerminal(remove, settings, "y\r");
+        assert.match(stdout, /Removed cust12345 and its token\.\r\n$/);
+        assert.equal(exitCode, 0);
+        assert.deepEqual(await rows(), []);
+      });
+
+      await t.test("list cuts the last error to its width", async () => {
+        await fill();
+        await sql`update customers set last_error = ${"x".repeat(200)}`;
+        const { stdout } = await customersOnTerminal(["list"], settings, "");
+        const [, line] = stdout.split("\r\n");
+        assert.equal(line?.length, 70);
+      });
+    });
+
+    await database.close();
+  });
+}
+
+test("neither a token nor a password was in any output", () => {
+  assert.ok(printed.length > 1000);
+  assert.doesNotMatch(printed, /pzqc|Appß|Another-|hunter2/);
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { access, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { HELP } from "../src/commandLine.ts";
+import { emptyFolder, runConsole } from "./childConsole.ts";
+
+const ROOT = new URL("../", import.meta.url);
+const read = (path: string) => readFile(new URL(path, ROOT), "utf8");
+
+test("the README's work script does its work on the demo's tenants", async () => {
+  const [, sample = ""] = (await read("README.md")).match(/```ts\n(.*?)```/s) ?? [];
+  const path = join(emptyFolder(), "sync.ts");
+  await writeFile(path, sample);
+  const { exitCode, output } = await runConsole(["--demo", "--once", "--work", path], {});
+  assert.match(output, /Cust10001 begins with Alpha Ltd/);
+  assert.match(output, /Cust10001: 3 contacts read in Cust10001/);
+  assert.equal(exitCode, 0);
+});
+
+test("every file that the README links to exists", async () => {
+  const links = [...(await read("README.md")).matchAll(/\]\((?!https?:)([^)#]+)\)/g)];
+  assert.ok(links.length > 10);
+  for (const [, path] of links) await access(new URL(path!, ROOT));
+});
+
+test("every command that the README names exists as npm script and as deno task", async () => {
+  const { scripts } = JSON.parse(await read("package.json"));
+  const { tasks } = JSON.parse(await read("deno.json"));
+  const readme = await read("README.md");
+  for (const [, name] of readme.matchAll(/npm run (\w+)/g)) assert.ok(scripts[name!], name);
+  for (const [, name] of readme.matchAll(/deno task (\w+)/g)) assert.ok(tasks[name!], name);
+});
+
+test("every setting is in the README and in --help, by the same name", async () => {
+  const settings = await read("src/settings.ts");
+  const names = [...settings.matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name!);
+  assert.ok(names.length > 12);
+  const readme = await read("README.md");
+  for (const name of names) {
+    assert.ok(readme.includes(`\`${name}\``), `${name} is not in the README`);
+    assert.ok(HELP.includes(`${name} `), `${name} is not in --help`);
+  }
+});

@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { getLogger } from "@logtape/logtape";
+import type { Place } from "../fixtures/standIn.ts";
+import { createClock } from "../src/clock.ts";
+import { createHttpClient } from "../src/httpClient.ts";
+import { createKeySet } from "../src/keySet.ts";
+import type { Customer } from "../src/loadCustomers.ts";
+import { createSigner } from "../src/signToken.ts";
+import { importPrivateKey } from "../src/privateKey.ts";
+import { createTenantFetch } from "../src/tenantFetch.ts";
+import { createTenantStates } from "../src/tenantStates.ts";
+import { noTelemetry } from "../src/telemetry.ts";
+import { createTickets, TICKET_LIFETIME_MS } from "../src/tickets.ts";
+import type { Tools } from "../src/withTicket.ts";
+import { emptyFolder, runConsole, startConsole } from "./childConsole.ts";
+import {
+  CLIENT_SECRET,
+  fillTable,
+  makeTenants,
+  settingsFor,
+  startTestStandIn,
+} from "./sampleTenants.ts";
+import { testDatabases } from "./testDatabase.ts";
+import { readFile } from "node:fs/promises";
+
+const SAMPLES: [string, RegExp][] = [
+  ["readContacts.ts", /Cust10001: 3 contacts read$/m],
+  ["readContactWithWebApi.ts", /Cust10001: contact 1 is Alpha Ltd$/m],
+  ["resumeSinceLastSync.ts", /Cust10001: 3 contacts in all$/m],
+];
+
+for (const [sample, summary] of SAMPLES) {
+  test(`the sample ${sample} does its work on the demo's tenants`, async () => {
+    const path = fileURLToPath(new URL(`../fixtures/work/${sample}`, import.meta.url));
+    const { exitCode, output } = await runConsole(["--demo", "--once", "--work", path], {});
+    assert.match(output, summary);
+    assert.match(output, /3 logged on, 1 skipped, 0 failed/);
+    assert.equal(exitCode, 0);
+  });
+}
+
+test("the third sample asks the second time only for what changed since the first", async () => {
+  const database = await testDatabases[0]!.start();
+  const contacts = [
+    { contactId: 1, name: "Old Ltd", updatedDate: new Date("2020-01-01T00:00:00Z") },
+  ];
+  const tenants = makeTenants(1).map((tenant) => ({ ...tenant, contacts }));
+  const standIn = await startTestStandIn(tenants);
+  await fillTable(database.sql, tenants);
+  const path = fileURLToPath(new URL("../fixtures/work/resumeSinceLastSync.ts", import.meta.url));
+  const settings = { ...settingsFor(standIn, database.databaseUrl), WORK: path };
+  const first = await runConsole(["--once"], settings);
+  assert.match(first.output, /Cust10001: 1 contacts in all/);
+  contacts.push({ contactId: 2, name: "New Ltd", updatedDate: new Date() });
+  contacts.push({ contactId: 3, name: "Newer Ltd", updatedDate: new Date() });
+  const second = await runConsole(["--once"], settings);
+  assert.match(second.output, /Cust10001: 2 contacts changed since 20\d\d-/);
+  await standIn.close();
+  await database.close();
+});
+
+test("a work script that throws fails its customer alone, with the script's line", async () => {
+  const folder = emptyFolder();
+  const path = join(folder, "sync.ts");
+  await writeFile(
+    path,
+    `export default async ({ contextIdentifier }: { contextIdentifier: string }) => {
+      if (contextIdentifier === "Cust10002") throw new Error("no budget");
+      return { summary: "done" };
+    };`,
+  );
+  const { exitCode, output } = await runConsole(["--demo", "--once", "--work", path], {});
+  assert.match(
+    output,
+    /WARNING Cust10002: The work script failed at sync\.ts:\d+: no budget\..*\[WORK_FAILED\]/,
+  );
+  assert.match(output, /Cust10001: done/);
+  assert.match(output, /2 logged on, 1 skipped, 1 failed/);
+  assert.equal(exitCode, 1);
+});
+
+test("a promise that a work script leaves behind ends nothing when it fails", async () => {
+  const path = join(emptyFolder(), "careless.ts");
+  await writeFile(
+    path,
+    `export default async () => { void Promise.reject(new Error("left behind")); };`,
+  );
+  const child = startConsole(["--demo", "--work", path], { POLL_SECONDS: "0.2" });
+  await child.waitFor(/left behind/);
+  await child.waitFor(/Poll done/, 3);
+  child.signal("SIGTERM");
+  assert.equal(await child.ended, 0);
+});
+
+const WRONG: [string, string | undefined, RegExp][] = [
+  ["a path where nothing is", undefined, /there is no file .*work\.ts/],
+  ["a module without a default export", "export const work = 1;", /no default export.*function/],
+  [
+    "a module whose default export is no function",
+    "export default 42;",
+    /no default export.*function/,
+  ],
+  ["a module that cannot be loaded", "throw new Error('broken');", /cannot be loaded: broken/],
+];
+for (const [what, source, message] of WRONG) {
+  test(`${what} is exit code 2 and a sentence`, async () => {
+    const path = join(emptyFolder(), "work.ts");
+    if (source !== undefined) await writeFile(path, source);
+    const { exitCode, output } = await runConsole(["--demo", "--once", "--work", path], {});
+    assert.match(output, message);
+    assert.doesNotMatch(output, /^\s+at /m);
+    assert.equal(exitCode, 2);
+  });
+}
+
+async function tenantFetch() {
+  const tenants = makeTenants(2);
+  const standIn = await startTestStandIn(tenants);
+  const http = {
+    fetch: createHttpClient(),
+    timeoutMs: 2000,
+    signal: new AbortController().signal,
+  };
+  const monotonicMs = () => performance.now();
+  const key = await readFile(new URL("../fixtures/keys/app-key.xml", import.meta.url), "utf8");
+  const tools: Tools = {
+    application: { loginUrl: standIn.loginUrl, clientSecret: CLIENT_SECRET },
+    sign: createSigner(await importPrivateKey(key)),
+    keySet: createKeySet(standIn.loginUrl, http, monotonicMs),
+    tickets: createTickets(TICKET_LIFETIME_MS, monotonicMs),
+    states: createTenantStates(15_000, monotonicMs),
+    http,
+    clock: createClock(() => new Date()),
+    telemetry: noTelemetry,
+    monotonicMs,
+  };
+  const { contextIdentifier, systemUserToken } = tenants[0]!;
+  const customer: Customer = {
+    id: "1",
+    contextIdentifier,
+    systemUserToken,
+    lastSync: null,
+    hasError: false,
+  };
+  const api = `${standIn.hostUrls[0]}/${contextIdentifier}/api`;
+  return { standIn, api, fetch: createTenantFetch(customer, api, tools, getLogger("test")) };
+}
+
+test("the tenant's fetch takes a path, an address or a Request, and adds the credentials", async () => {
+  const { standIn, api, fetch } = await tenantFetch();
+  for (
+    const input of [
+      "v1/Contact?$top=1",
+      "/v1/Contact?$top=1",
+      `${api}/v1/Contact?$top=1`,
+      new URL(`${api}/v1/Contact?$top=1`),
+      new Request(`${api}/v1/Contact?$top=1`),
+    ]
+  ) {
+    const response = await fetch(input);
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get("content-type") ?? "", /json/);
+    assert.equal((await response.json()).value.length, 1);
+  }
+  assert.equal(standIn.counts.exchange, 1);
+  await standIn.close();
+});
+
+test("the tenant's fetch sends nothing outside the tenant's own address", async () => {
+  const { standIn, api, fetch } = await tenantFetch();
+  const other = api.replace("Cust10001", "Cust10002");
+  for (
+    const input of [
+      `${other}/v1/Contact`,
+      "v1/../../../Cust10002/api/v1/Contact",
+      "https://elsewhere.example/v1/Contact",
+      "//elsewhere.example/v1/Contact",
+      `${api}x/v1/Contact`,
+      "file:///etc/passwd",
+    ]
+  ) {
+    await assert.rejects(fetch(input), { code: "HOST_UNTRUSTED" }, input);
+  }
+  assert.equal(standIn.counts.call, 0);
+  await standIn.close();
+});
+
+test("the tenant's fetch gives a Response for every status, after what may help was tried", async () => {
+  const { standIn, fetch } = await tenantFetch();
+  assert.equal((await fetch("v1/Nothing")).status, 404);
+  const end = standIn.misbehave({
+    at: "call",
+    how: { status: 503, headers: { "retry-after": "99" } },
+  });
+  assert.equal((await fetch("v1/Contact")).status, 503);
+  end();
+  standIn.forgetTickets();
+  assert.equal((await fetch("v1/Contact")).status, 200);
+  assert.equal(standIn.counts.exchange, 2);
+  standIn.tenants.get("cust10001")!.host = 1;
+  assert.equal((await fetch("v1/Contact")).status, 200);
+  await standIn.close();
+});
+
+test("a POST that may have done its work is not repeated, a GET is", async () => {
+  const { standIn, fetch } = await tenantFetch();
+  await fetch("v1/Contact");
+  const callsOf = async (method: string, how: "reset" | { status: number }) => {
+    const before = standIn.counts.call;
+    const end = standIn.misbehave({ at: "call" as Place, how });
+    await fetch("v1/Contact", { method, ...(method === "POST" ? { body: "{}" } : {}) })
+      .catch(() => {});
+    end();
+    return standIn.counts.call - before;
+  };
+  assert.equal(await callsOf("POST", "reset"), 1);
+  assert.equal(await callsOf("POST", { status: 500 }), 1);
+  assert.ok(await callsOf("POST", { status: 429 }) > 1);
+  assert.ok(await callsOf("GET", "reset") > 1);
+  await standIn.close();
+});
