@@ -7,7 +7,6 @@ import { HELP, readCommandLine } from "./commandLine.ts";
 import { problemOf, SettingsError, StoppedError, UsageError } from "./errors.ts";
 import { closeLog, openLog } from "./log.ts";
 import { createRedact } from "./redact.ts";
-import { runConsole } from "./runConsole.ts";
 import {
   namesNoTarget,
   readRunSettings,
@@ -19,7 +18,6 @@ import {
 } from "./settings.ts";
 import { createStatusLine } from "./statusLine.ts";
 import { noTelemetry, openTelemetry } from "./telemetry.ts";
-import { loadWork } from "./work.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -80,7 +78,6 @@ async function runUntilStopped(
   log: Logger,
 ): Promise<number> {
   for (const secret of secretsOf(target)) secrets.add(secret);
-  const work = run.work === undefined ? undefined : await loadWork(run.work);
   const telemetry = run.sendsTelemetry
     ? await openTelemetry(run.usesDenoTelemetry, redact)
     : noTelemetry;
@@ -115,7 +112,9 @@ async function runUntilStopped(
     seconds: run.pollMs / 1000,
     concurrency: run.concurrency,
   });
-  const allWorked = await runConsole(run, target, once, work, {
+  // Loaded after the first line, since it brings most of the packages.
+  const { runConsole } = await import("./runConsole.ts");
+  const allWorked = await runConsole(run, target, once, {
     log,
     secrets,
     redact,

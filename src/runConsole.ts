@@ -18,7 +18,7 @@ import type { Telemetry } from "./telemetry.ts";
 import { createTenantStates } from "./tenantStates.ts";
 import { createTickets, TICKET_LIFETIME_MS } from "./tickets.ts";
 import type { Tools } from "./withTicket.ts";
-import { runWork, type Work } from "./work.ts";
+import { loadWork, runWork } from "./work.ts";
 
 /** What the console needs from the program around it. */
 export interface Surroundings {
@@ -37,15 +37,15 @@ export interface Surroundings {
 
 /**
  * Wires the parts together and runs them: one poll with `once`, else polls until `stop`.
- * Gives whether all that was tried worked; a customer's failure and the database's are in the log.
+ * Throws {@link SettingsError} when the work script cannot be loaded. Gives whether all that was tried worked; a customer's failure and the database's are in the log.
  */
 export async function runConsole(
   run: RunSettings,
   target: Target,
   once: boolean,
-  work: Work | undefined,
   { log, secrets, redact, telemetry, statusLine, stop, giveUp }: Surroundings,
 ): Promise<boolean> {
+  const work = run.work === undefined ? undefined : await loadWork(run.work);
   const clock = createClock(() => new Date());
   const monotonicMs = () => performance.now();
   const http = { fetch: createHttpClient(), timeoutMs: run.requestTimeoutMs, signal: giveUp };
@@ -73,8 +73,7 @@ export async function runConsole(
     loadCustomers: () => loadCustomers(database),
     logOn: (customer, log) => logOn(customer, tools, log),
     ...(work === undefined ? {} : {
-      work: (customer, loggedOn, log) =>
-        runWork(work, run.work ?? "", customer, loggedOn, tools, log),
+      work: (customer, loggedOn, log) => runWork(work, customer, loggedOn, tools, log),
     }),
     record: (result) => writer.add({ ...result, error: result.error && redact(result.error) }),
     telemetry,

@@ -36,8 +36,14 @@ export interface WorkContext {
 /** A work script's default export. What it throws is this customer's failure; a summary is logged. */
 export type Work = (context: WorkContext) => Promise<{ summary?: string } | void>;
 
+/** A work script, and its file's name for the messages. */
+export interface LoadedWork {
+  run: Work;
+  fileName: string;
+}
+
 /** Loads a work script. Throws {@link SettingsError} when there is none, or it exports no function by default. */
-export async function loadWork(path: string): Promise<Work> {
+export async function loadWork(path: string): Promise<LoadedWork> {
   const file = resolve(path);
   await access(file).catch(() => {
     throw new SettingsError([`WORK or --work: there is no file ${file}`]);
@@ -51,7 +57,7 @@ export async function loadWork(path: string): Promise<Work> {
       "`export default async function ({ fetch, log }: WorkContext) { … }`",
     ]);
   }
-  return module.default;
+  return { run: module.default, fileName: basename(file) };
 }
 
 /**
@@ -59,8 +65,7 @@ export async function loadWork(path: string): Promise<Work> {
  * Throws what `fetch` threw where the script let it pass, and {@link WorkError} for anything else.
  */
 export async function runWork(
-  work: Work,
-  path: string,
+  { run, fileName }: LoadedWork,
   customer: Customer,
   { principal, api, ticket }: LoggedOn,
   tools: Tools,
@@ -68,7 +73,7 @@ export async function runWork(
 ): Promise<string | undefined> {
   const { contextIdentifier, lastSync } = customer;
   try {
-    const result = await work({
+    const result = await run({
       contextIdentifier,
       api,
       principal,
@@ -82,7 +87,7 @@ export async function runWork(
   } catch (cause) {
     if (cause instanceof ConsoleError) throw cause;
     const { message, stack = "" } = cause instanceof Error ? cause : new Error(String(cause));
-    const line = stack.match(new RegExp(`${basename(path).replaceAll(".", "\\.")}:\\d+`))?.[0];
+    const line = stack.match(new RegExp(`${fileName.replaceAll(".", "\\.")}:\\d+`))?.[0];
     throw new WorkError(`The work script failed${line ? ` at ${line}` : ""}: ${message}`, {
       cause,
     });
