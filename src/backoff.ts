@@ -39,6 +39,10 @@ export function createBackoff(pollMs: number, monotonicMs: () => number): Backof
     refused({ id, contextIdentifier, systemUserToken }) {
       const row = `${contextIdentifier} ${systemUserToken}`;
       const before = refusals.get(id);
+      // Customers that are active no more leave nothing behind.
+      for (const [id, { until }] of refusals) {
+        if (monotonicMs() - until > LONGEST_MS) refusals.delete(id);
+      }
       const waitMs = Math.min(2 * (before?.waitMs ?? pollMs), LONGEST_MS);
       const until = monotonicMs() + waitMs;
       refusals.set(id, { row, waitMs, until, errorSeen: before?.errorSeen ?? false });

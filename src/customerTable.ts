@@ -54,7 +54,7 @@ export async function* listCustomers(database: Database): AsyncGenerator<ListedC
         select id, context_identifier as "contextIdentifier", is_active as "isActive",
           last_sync as "lastSync", last_error as "lastError"
         from customers
-        where id > ${lastId}
+        where id > ${lastId}::bigint
         order by id
         limit ${PAGE_ROWS}`,
       database,

@@ -12,6 +12,35 @@ export function openDatabase(databaseUrl: string): Database {
   });
 }
 
+/** How long a query may take, for example while somebody else has locked a row. */
+const QUERY_MS = 30_000;
+
+/**
+ * Runs a query, and gives it up after 30 seconds: what waits for a lock, or for a server that does not answer, must not
+ * stop the console. Throws {@link DatabaseError}.
+ */
+export async function runQuery<T extends readonly postgres.MaybeRow[]>(
+  query: postgres.PendingQuery<T>,
+  database: Database,
+): Promise<postgres.RowList<T>> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      query.cancel();
+      reject(
+        Object.assign(new Error(`no answer in ${QUERY_MS / 1000} s`), { code: "QUERY_TIMEOUT" }),
+      );
+    }, QUERY_MS);
+  });
+  try {
+    return await Promise.race([query, tooLong]);
+  } catch (cause) {
+    throw explainDatabaseError(cause, database);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Says what is wrong with the database, where, and what to do, for an error that a query threw. */
 export function explainDatabaseError(cause: unknown, database: Database): DatabaseError {
   const { host, port, database: name, user } = database.options;
@@ -19,8 +48,15 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
   const { code = "", message } = cause as { code?: string; message: string };
   const explain = (what: string, remedy: string) => new DatabaseError(what, remedy, { cause });
   switch (code) {
-    case "28P01":
     case "28000":
+      if (/no encryption|SSL off/i.test(message)) {
+        return explain(
+          `The database server ${place} takes encrypted connections alone`,
+          "Add ?sslmode=verify-full (or require) to DATABASE_URL.",
+        );
+      }
+    // falls through
+    case "28P01":
       return explain(
         `The database server ${place} refused the user «${user}»: ${message}`,
         "Check user name and password in DATABASE_URL.",
@@ -44,6 +80,11 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
       return explain(
         `The user «${user}» may not do this in «${name}» at ${place}: ${message}`,
         `Grant it: grant select, update on customers to "${user}" (and insert, delete for the command customers)`,
+      );
+    case "QUERY_TIMEOUT":
+      return explain(
+        `The database «${name}» at ${place} gave ${message}`,
+        "See whether a transaction that was left open holds a lock on customers (pg_stat_activity).",
       );
     case "ECONNREFUSED":
     case "ENOTFOUND":

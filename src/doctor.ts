@@ -78,7 +78,9 @@ function readCommandLine(args: string[]) {
 async function examineDemo(variables: Variables, customer: string | undefined): Promise<number> {
   await print("This is the demo: sample customers and a stand-in for SuperOffice.\n");
   // Loaded for the demo alone: a vendor ships src/ without it.
-  const { startDemo } = await import("../fixtures/demo.ts");
+  const { startDemo } = await import("../fixtures/demo.ts").catch((cause) => {
+    throw new UsageError(`The demo is not part of this installation: ${cause.message}`, { cause });
+  });
   const { target, publicKey, close } = await startDemo();
   try {
     return await examine(

@@ -55,6 +55,13 @@ export class DatabaseError extends ConsoleError {
   }
 }
 
+/** The customer's row holds no system user token. */
+export class TokenMissingError extends ConsoleError {
+  readonly code = "TOKEN_MISSING";
+  readonly remedy =
+    "Store the token that came with the customer's approval: npm run customers -- add … --replace.";
+}
+
 /** The signer (the private key, or a key vault behind it) did not sign. */
 export class SigningError extends ConsoleError {
   readonly code = "SIGNING_FAILED";

@@ -80,7 +80,7 @@ export async function sendRequest(request: HttpRequest, http: HttpOptions): Prom
     const response = await http.fetch(url, {
       method,
       headers: {
-        "Accept": "application/json",
+        accept: "application/json",
         ...headers,
       },
       ...(body === undefined ? {} : { body }),

@@ -1,4 +1,4 @@
-import { type Database, explainDatabaseError } from "./database.ts";
+import { type Database, runQuery } from "./database.ts";
 
 /** A row of the table `customers`. */
 export interface Customer {
@@ -15,11 +15,9 @@ export interface Customer {
 
 /** How many customers are active. Throws {@link DatabaseError}. */
 export async function countCustomers(database: Database): Promise<number> {
-  const rows = await database<{ count: number }[]>`
-    select count(*)::int as count from customers where is_active`.catch((cause) => {
-    throw explainDatabaseError(cause, database);
-  });
-  return rows[0]!.count;
+  const query = database<{ count: number }[]>`
+    select count(*)::int as count from customers where is_active`;
+  return (await runQuery(query, database))[0]!.count;
 }
 
 const PAGE_ROWS = 1000;
@@ -34,15 +32,15 @@ const BEFORE_THE_FIRST_ID = "-9223372036854775808";
 export async function* loadCustomers(database: Database): AsyncGenerator<Customer, void> {
   let lastId = BEFORE_THE_FIRST_ID;
   while (true) {
-    const page = await database<Customer[]>`
-      select id, context_identifier as "contextIdentifier", system_user_token as "systemUserToken",
+    const query = database<Customer[]>`
+      select id, context_identifier as "contextIdentifier",
+        coalesce(system_user_token, '') as "systemUserToken",
         last_sync as "lastSync", last_error is not null as "hasError"
       from customers
-      where is_active and id > ${lastId}
+      where is_active and id > ${lastId}::bigint
       order by id
-      limit ${PAGE_ROWS}`.catch((cause) => {
-      throw explainDatabaseError(cause, database);
-    });
+      limit ${PAGE_ROWS}`;
+    const page = await runQuery(query, database);
     yield* page;
     if (page.length < PAGE_ROWS) return;
     lastId = page[page.length - 1]!.id;

@@ -6,7 +6,7 @@ import type { Logger } from "@logtape/logtape";
 import { HELP, readCommandLine } from "./commandLine.ts";
 import { problemOf, SettingsError, StoppedError, UsageError } from "./errors.ts";
 import { closeLog, openLog } from "./log.ts";
-import { createRedact } from "./redact.ts";
+import { createRedact, createSecrets } from "./redact.ts";
 import {
   namesNoTarget,
   readRunSettings,
@@ -25,7 +25,7 @@ const EXIT_WRONG_SETTINGS = 2;
 /** One Ctrl-C can arrive several times: from the terminal, and from npm and tsx, which pass it on. */
 const SAME_KEYSTROKE_MS = 300;
 
-const secrets = new Set<string>();
+const secrets = createSecrets();
 const redact = createRedact(secrets);
 const statusLine = createStatusLine((text) => process.stdout.write(text));
 
@@ -37,6 +37,9 @@ async function main(): Promise<number> {
 
   const variables = await readVariables();
   if (work !== undefined) variables["WORK"] = work;
+  const { SUPEROFFICE_CLIENT_SECRET: clientSecret = "", DATABASE_URL: databaseUrl = "" } =
+    variables;
+  for (const secret of secretsOf({ clientSecret, databaseUrl })) secrets.add(secret);
   const isProduction = variables["NODE_ENV"] === "production";
   if (demo && isProduction) throw new UsageError("There is no demo with NODE_ENV=production");
   if (demo || (namesNoTarget(variables) && !isProduction)) {
@@ -172,6 +175,6 @@ function printError(error: unknown): number {
 process.on("SIGINT", onSignal);
 process.on("SIGTERM", onSignal);
 // Whoever read the output is gone, as with `| head`.
-process.stdout.on("error", () => process.exit(EXIT_OK));
+process.stdout.on("error", () => void closeLog().finally(() => process.exit(EXIT_FAILED)));
 
 await exit(await main().catch(printError));

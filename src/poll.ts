@@ -10,10 +10,12 @@ import {
   RevokedError,
   StoppedError,
   TenantNotRunningError,
+  TokenMissingError,
 } from "./errors.ts";
 import type { Customer } from "./loadCustomers.ts";
 import type { LoggedOn } from "./logOn.ts";
 import type { Result } from "./recordResults.ts";
+import type { Secrets } from "./redact.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What one poll came to. */
@@ -70,7 +72,7 @@ export interface PollParts {
     end: () => void;
   };
   /** Where the secrets of the customers in hand are kept for the redaction. */
-  secrets: Set<string>;
+  secrets: Secrets;
   memory: PollMemory;
   /** Ends the taking of customers; those in hand are finished. */
   stop: AbortSignal;
@@ -87,7 +89,7 @@ export interface PollParts {
  */
 export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollSummary> }> {
   const { loadCustomers, backoff, memory, telemetry, progress, stop, monotonicMs, log } = parts;
-  const { inHand, slow, slots, slowSlots } = memory;
+  const { inHand, slow, toldStates, slots, slowSlots } = memory;
   const startedAt = monotonicMs();
   const summary = {
     loggedOn: 0,
@@ -98,13 +100,17 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
     complete: true,
   };
   const working = new Set<Promise<void>>();
+  const troubledBefore = new Set([...slow, ...toldStates.keys()]);
 
   let total = 0;
   void progress?.total().then((count) => total = count, () => {});
 
   async function take(customer: Customer): Promise<void> {
     if (stop.aborted) return;
-    const outcome = await workOn(customer, parts);
+    const outcome = await workOn(customer, parts).catch((error) => {
+      log.error("{problem}. {remedy} [{code}]", problemOf(error));
+      return "failed" as const;
+    });
     summary[outcome]++;
     telemetry.count(COUNTERS[outcome]);
     const done = summary.loggedOn + summary.skipped + summary.failed;
@@ -116,6 +122,7 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
       // At most one customer waits for a slot, so that rows are read no faster than they are worked on.
       await slots.onSizeLessThan(1);
       if (stop.aborted) break;
+      troubledBefore.delete(customer.id);
       if (inHand.has(customer.id)) summary.stillInHand++;
       else if (!backoff.mayTry(customer)) summary.waiting++;
       else {
@@ -138,6 +145,10 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
 
   async function finish(): Promise<PollSummary> {
     await Promise.all(working);
+    if (summary.complete && !stop.aborted) {
+      // Customers that are active no more leave nothing behind.
+      for (const id of troubledBefore) [slow, toldStates].forEach((known) => known.delete(id));
+    }
     progress?.end();
     const done = { ...summary, durationMs: Math.round(monotonicMs() - startedAt) };
     log.info(
@@ -167,6 +178,7 @@ async function workOn(customer: Customer, parts: PollParts): Promise<Outcome> {
   const log = parts.log.with({ customer: contextIdentifier });
   secrets.add(systemUserToken);
   try {
+    if (systemUserToken === "") throw new TokenMissingError("The row holds no system user token");
     // What changes while the work goes on belongs to the next time.
     const syncedAt = now();
     const loggedOn = await telemetry.span(

@@ -1,4 +1,4 @@
-import { type Database, explainDatabaseError } from "./database.ts";
+import { type Database, runQuery } from "./database.ts";
 
 /** What became of one customer. */
 export interface Result {
@@ -17,16 +17,16 @@ export async function recordResults(results: Result[], database: Database): Prom
   const rows = results.map(({ id, syncedAt, error }) => ({
     id,
     synced_at: syncedAt?.toISOString() ?? null,
-    error,
+    // Postgres takes neither a zero byte nor half of a letter, and would refuse the others' results with it.
+    error: error?.replace(/[\0\ud800-\udfff]/gu, "\ufffd") ?? null,
   }));
-  await database`
+  const statement = database`
     update customers
     set last_sync = coalesce(result.synced_at, customers.last_sync), last_error = result.error
     from jsonb_to_recordset(${database.json(rows)})
       as result(id bigint, synced_at timestamptz, error text)
-    where customers.id = result.id`.catch((cause) => {
-    throw explainDatabaseError(cause, database);
-  });
+    where customers.id = result.id`;
+  await runQuery(statement, database);
 }
 
 /** Gathers results and writes them together. */
@@ -49,25 +49,41 @@ export function createResultWriter(
   write: (results: Result[]) => Promise<void>,
   onError: (error: unknown) => void,
 ): ResultWriter {
-  let waiting = new Map<string, Result>();
+  const waiting = new Map<string, Result>();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | undefined;
 
-  function flush(): Promise<void> {
+  async function writeBatch(): Promise<void> {
+    const batch = [...waiting.values()].slice(0, BATCH_ROWS);
+    for (const { id } of batch) waiting.delete(id);
+    await write(batch).catch(onError);
+  }
+
+  /** Writes one batch; what comes meanwhile gathers, one result a customer, however slow the database is. */
+  function start(): void {
     clearTimeout(timer);
     timer = undefined;
-    const batch = waiting;
-    waiting = new Map();
-    if (batch.size > 0) writing = writing.then(() => write([...batch.values()])).catch(onError);
-    return writing;
+    writing ??= writeBatch().finally(() => {
+      writing = undefined;
+      startWhenDue();
+    });
+  }
+
+  function startWhenDue(): void {
+    if (waiting.size >= BATCH_ROWS) start();
+    else if (waiting.size > 0) timer ??= setTimeout(start, LINGER_MS);
   }
 
   return {
     add(result) {
       waiting.set(result.id, result);
-      if (waiting.size >= BATCH_ROWS) void flush();
-      else timer ??= setTimeout(flush, LINGER_MS);
+      startWhenDue();
     },
-    flush,
+    async flush() {
+      while (writing !== undefined || waiting.size > 0) {
+        start();
+        await writing;
+      }
+    },
   };
 }

@@ -15,6 +15,25 @@ const CREDENTIALS = new RegExp(
   "g",
 );
 
+/** The secrets to hide; one that was added twice is hidden until it was deleted twice. */
+export interface Secrets extends Iterable<string> {
+  add(secret: string): unknown;
+  delete(secret: string): unknown;
+}
+
+export function createSecrets(): Secrets {
+  const uses = new Map<string, number>();
+  return {
+    add: (secret) => uses.set(secret, (uses.get(secret) ?? 0) + 1),
+    delete(secret) {
+      const left = (uses.get(secret) ?? 0) - 1;
+      if (left > 0) uses.set(secret, left);
+      else uses.delete(secret);
+    },
+    [Symbol.iterator]: () => uses.keys(),
+  };
+}
+
 /** Shorter than this, a secret would be found inside ordinary words. */
 const SHORTEST_SECRET = 4;
 
@@ -24,7 +43,7 @@ const SHORTEST_SECRET = 4;
  *
  * @param secrets read at each call, so that it may change
  */
-export function createRedact(secrets: ReadonlySet<string>): Redact {
+export function createRedact(secrets: Iterable<string>): Redact {
   return (text) => {
     let safe = text;
     // The longest first: one may be the beginning of another.

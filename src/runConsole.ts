@@ -10,7 +10,7 @@ import { logOn } from "./logOn.ts";
 import { runLoop } from "./loop.ts";
 import { createPollMemory, type PollParts, type PollSummary, startPoll } from "./poll.ts";
 import { createResultWriter, recordResults } from "./recordResults.ts";
-import type { Redact } from "./redact.ts";
+import type { Redact, Secrets } from "./redact.ts";
 import type { RunSettings, Target } from "./settings.ts";
 import { createSigner } from "./signToken.ts";
 import type { StatusLine } from "./statusLine.ts";
@@ -24,7 +24,7 @@ import { loadWork, runWork } from "./work.ts";
 export interface Surroundings {
   log: Logger;
   /** What `redact` hides; the customers in hand add theirs. */
-  secrets: Set<string>;
+  secrets: Secrets;
   redact: Redact;
   telemetry: Telemetry;
   /** Shows a person how far a poll is; undefined where nobody looks. */

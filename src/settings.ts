@@ -71,7 +71,8 @@ export const targetSchema = z.object({
       "missing; expected the address of the Postgres, postgres://user:password@host:5432/database",
   }).refine(
     isPostgresUrl,
-    "expected an address of the form postgres://user:password@host:5432/database",
+    "expected an address of the form postgres://user:password@host:5432/database, with the signs @ / # ? % of a " +
+      "password written %40 %2F %23 %3F %25",
   ),
   SUPEROFFICE_ENVIRONMENT: z.preprocess(
     (name) => name === "stage" ? "qaonline" : name,
@@ -97,8 +98,12 @@ export async function readVariables(): Promise<Variables> {
     if (error.code === "ENOENT") return "";
     throw new SettingsError([`.env cannot be read: ${error.message}`]);
   });
-  const all = { ...parseEnv(file), ...withoutEmpty(process.env) };
-  return withoutEmpty(all);
+  const all = withoutEmpty({ ...parseEnv(file), ...withoutEmpty(process.env) });
+  // OpenTelemetry's exporters read the environment themselves.
+  for (const [name, value] of Object.entries(all)) {
+    if (name.startsWith("OTEL_")) process.env[name] ??= value;
+  }
+  return all;
 }
 
 /** Whether nothing says what to run against: no DATABASE_URL and no SUPEROFFICE_ variable. */
@@ -207,7 +212,9 @@ export async function readPrivateKey(variables: Variables): Promise<CryptoKey> {
     }
     const { code, message } = error as NodeJS.ErrnoException;
     const reason = code === "ENOENT" ? "there is no such file" : code ?? message;
-    throw new SettingsError([`${name}: ${path} cannot be read: ${reason}`]);
+    const looksLikeKey = path!.length > 255 || /^MI[IGE]|KEY-----|<RSA|\n/.test(path!);
+    const shown = looksLikeKey ? "the value (it looks like a key, not like a path)" : path;
+    throw new SettingsError([`${name}: ${shown} cannot be read: ${reason}`]);
   }
 }
 
@@ -223,8 +230,10 @@ function withoutEmpty(variables: Variables): Variables {
   );
 }
 
+/** Signs that a password's address needs written as %40 and the like would make its rest the host. */
 function isPostgresUrl(text: string): boolean {
-  return /^postgres(ql)?:\/\/[^/]/.test(text);
+  return /^postgres(ql)?:\/\/([^@/?#]*@)?[^@/?#]+([/?][^@#]*)?$/.test(text) &&
+    !/%(?![\da-f]{2})/i.test(text) && (URL.canParse(text) || text.includes(","));
 }
 
 function isLoginUrl(text: string): boolean {

@@ -31,6 +31,10 @@ export function createTenantFetch(
     const bytes = new Uint8Array(await request.arrayBuffer());
     const mayHaveDone = request.method === "POST" || request.method === "PATCH";
     let answer: HttpAnswer | undefined;
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    for (const signal of [tools.http.signal, request.signal]) signal.addEventListener("abort", end);
+    if (request.signal.aborted) end();
     try {
       await withTicket(
         customer,
@@ -45,13 +49,13 @@ export function createTenantFetch(
               method: request.method,
               headers: {
                 ...Object.fromEntries(request.headers),
-                "Authorization": `SOTicket ${ticket}`,
-                "SO-AppToken": tools.application.clientSecret,
+                authorization: `SOTicket ${ticket}`,
+                "so-apptoken": tools.application.clientSecret,
               },
               body: bytes.length > 0 ? bytes : undefined,
               maxBytes: MAX_ANSWER_BYTES,
             },
-            { ...http, signal: AbortSignal.any([http.signal, request.signal]) },
+            { ...http, signal: ending.signal },
           );
           const error = unexpectedStatus(answer);
           if ([401, 421].includes(error.status) || isPassing(error)) throw error;
@@ -60,7 +64,12 @@ export function createTenantFetch(
         mayHaveDone ? wasNotDone : isPassing,
       );
     } catch (error) {
+      if (request.signal.aborted && !tools.http.signal.aborted) throw request.signal.reason;
       if (answer === undefined || !(error instanceof UnexpectedStatusError)) throw error;
+    } finally {
+      for (const signal of [tools.http.signal, request.signal]) {
+        signal.removeEventListener("abort", end);
+      }
     }
     return toResponse(answer!);
   };

@@ -78,11 +78,16 @@ export async function readTenantState(
   return {
     state,
     isRunning: IsRunning ?? (state === "Running" || state === "OnlineMaintenance"),
-    api: Api?.replace(/\/+$/, "") ?? null,
+    api: Api ? addressOf(Api) : null,
     // Both times are the login host's, so that this machine's clock does not matter.
     validForMs:
       Math.max(0, Date.parse(ValidUntil ?? "") - (serverTimeOf(answer)?.getTime() ?? NaN)) || 0,
   };
+}
+
+/** An address in its usual form, without a slash at its end. */
+function addressOf(text: string): string {
+  return (URL.canParse(text) ? new URL(text).href : text).replace(/\/+$/, "");
 }
 
 /**

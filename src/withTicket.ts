@@ -120,11 +120,12 @@ export async function withTicket<T>(
       if (found.isNews) {
         const seconds = Math.abs(found.secondsAhead);
         const direction = found.secondsAhead > 0 ? "ahead of" : "behind";
-        log.warn(
-          "This machine's clock is {seconds} s {direction} SuperOffice's. The console goes on with the corrected " +
-            "time; set the clock (timedatectl set-ntp true) and keep it right.",
-          { seconds, direction },
-        );
+        if (seconds < 60) log.info("This machine's clock is right again.");
+        else {log.warn(
+            "This machine's clock is {seconds} s {direction} SuperOffice's. The console goes on with the corrected " +
+              "time; set the clock (timedatectl set-ntp true) and keep it right.",
+            { seconds, direction },
+          );}
       }
       return await signAndExchange(clock.now());
     }

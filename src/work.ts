@@ -23,7 +23,7 @@ export interface WorkContext {
   lastSync: Date | null;
   /** Writes lines that carry the property `customer`. */
   log: Logger;
-  /** Aborted when the console stops and does not wait any longer. */
+  /** Aborted when the console stops and does not wait any longer, or when the work has gone on for 10 minutes. */
   signal: AbortSignal;
   /**
    * `fetch` for this tenant: takes a path below `api` ("v1/Contact/1") or an address that begins with `api`, adds the
@@ -35,6 +35,9 @@ export interface WorkContext {
 
 /** A work script's default export. What it throws is this customer's failure; a summary is logged. */
 export type Work = (context: WorkContext) => Promise<{ summary?: string } | void>;
+
+/** A script that takes longer than this has lost its way, and would keep its slot for ever. */
+const WORK_MS = 10 * 60_000;
 
 /** A work script, and its file's name for the messages. */
 export interface LoadedWork {
@@ -72,18 +75,29 @@ export async function runWork(
   log: Logger,
 ): Promise<string | undefined> {
   const { contextIdentifier, lastSync } = customer;
+  const ending = new AbortController();
+  const end = () => ending.abort(tools.http.signal.reason);
+  tools.http.signal.addEventListener("abort", end);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new WorkError(`The work script did not end within ${WORK_MS / 60_000} minutes`);
+      reject(error);
+      ending.abort(error);
+    }, WORK_MS);
+  });
   try {
-    const result = await run({
+    const working = run({
       contextIdentifier,
       api,
       principal,
       ticket,
       lastSync,
       log,
-      signal: tools.http.signal,
+      signal: ending.signal,
       fetch: createTenantFetch(customer, api, tools, log),
     });
-    return result?.summary;
+    return (await Promise.race([working, tooLong]))?.summary;
   } catch (cause) {
     if (cause instanceof ConsoleError) throw cause;
     const { message, stack = "" } = cause instanceof Error ? cause : new Error(String(cause));
@@ -91,5 +105,8 @@ export async function runWork(
     throw new WorkError(`The work script failed${line ? ` at ${line}` : ""}: ${message}`, {
       cause,
     });
+  } finally {
+    clearTimeout(timer);
+    tools.http.signal.removeEventListener("abort", end);
   }
 }

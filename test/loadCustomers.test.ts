@@ -41,6 +41,16 @@ for (const { name, start } of testDatabases) {
       assert.equal(await hasError(), false);
     });
 
+    await t.test("a view works, also with ids of another kind and without a token", async () => {
+      await sql`alter table customers rename to subscriptions`;
+      await sql`create view customers as select 7 as id, 'Cust7' as context_identifier,
+        null as system_user_token, true as is_active, null::timestamptz as last_sync, '' as last_error`;
+      const { value } = await loadCustomers(database).next();
+      await sql`drop view customers`;
+      await sql`alter table subscriptions rename to customers`;
+      assert.equal(value?.systemUserToken, "");
+    });
+
     await t.test("other queries go through while customers are being read", async () => {
       const customers = loadCustomers(database);
       await customers.next();

@@ -24,6 +24,18 @@ for (const { name, start } of testDatabases) {
       [before, `it's "quoted" \\ and ünïcode`],
       [before, "old"],
     ]);
+    // A zero byte and half of a letter, which Postgres does not take.
+    await recordResults([
+      { id: "1", syncedAt: null, error: "cut \ud83d" },
+      { id: "2", syncedAt: null, error: "zero \0" },
+      { id: "3", syncedAt: AT, error: null },
+    ], database);
+    const after = await sql`select last_sync, last_error from customers order by id`;
+    assert.deepEqual(after.map(({ last_error }) => last_error), [
+      "cut \ufffd",
+      "zero \ufffd",
+      null,
+    ]);
     await database.end();
     await close();
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { createRedact } from "../src/redact.ts";
+import { createRedact, createSecrets } from "../src/redact.ts";
 
 const read = (path: string) =>
   readFile(new URL(`../fixtures/keys/${path}`, import.meta.url), "utf8");
@@ -114,4 +114,15 @@ describe("ordinary text stays as it is", () => {
 test("a secret that begins with another secret is hidden whole", () => {
   const redact = createRedact(new Set(["super", "super-client-secret"]));
   assert.equal(redact("it is super-client-secret"), "it is [secret]");
+});
+
+test("a secret that two have in common stays hidden until both are done with it", () => {
+  const secrets = createSecrets();
+  const redact = createRedact(secrets);
+  secrets.add("client-secret");
+  secrets.add("client-secret");
+  secrets.delete("client-secret");
+  assert.equal(redact("client-secret"), "[secret]");
+  secrets.delete("client-secret");
+  assert.equal(redact("client-secret"), "client-secret");
 });

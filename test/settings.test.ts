@@ -149,6 +149,8 @@ describe("readSettings names the variable and what it expects:", () => {
     ["SUPEROFFICE_LOGIN_URL", "https://me:word@online.superoffice.com", /https address/],
     ["SUPEROFFICE_LOGIN_URL", "online.superoffice.com", /https address/],
     ["SUPEROFFICE_LOGIN_URL", "ftp://online.superoffice.com", /https address/],
+    ["DATABASE_URL", "postgres://user:abc@Hunter2/x@127.0.0.1:5432/db", /written %40/],
+    ["DATABASE_URL", "postgres://user:pa#ss@127.0.0.1:5432/db", /written %40/],
     ["POLL_SECONDS", "often", /expected a number of seconds$/],
     ["POLL_SECONDS", "0", /expected 0\.1 to 86400 seconds$/],
     ["POLL_SECONDS", "0x10", /expected a number of seconds$/],
