@@ -45,7 +45,9 @@ for (const { name, start } of testDatabases) {
       await sql`alter table customers rename to subscriptions`;
       await sql`create view customers as select 7 as id, 'Cust7' as context_identifier,
         null as system_user_token, true as is_active, null::timestamptz as last_sync, '' as last_error`;
-      const { value } = await loadCustomers(database).next();
+      const viewing = openDatabase(databaseUrl);
+      const { value } = await loadCustomers(viewing).next();
+      await viewing.end();
       await sql`drop view customers`;
       await sql`alter table subscriptions rename to customers`;
       assert.equal(value?.systemUserToken, "");
