@@ -44,7 +44,7 @@ and, where the defaults do not suit:
   LOG_FILE                       a path: the log goes there, too, into a file a day
   LOG_KEEP_DAYS                  92    how long those files are kept
 
-Exit codes: 0 done or stopped; 1 a customer failed (--once); 2 wrong settings or usage.
+Exit codes: 0 done or stopped; 1 a customer or the database failed (--once); 2 wrong settings or usage.
 `;
 
 /** Reads the command line. Throws {@link UsageError} for what it does not know. */

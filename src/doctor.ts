@@ -125,7 +125,13 @@ async function examine(
     isWell &&= finding.verdict === "passed";
     await print(formatFinding(finding));
   }
-  await print(isWell ? "All is well.\n" : "The first ✗ is the one to mend first.\n");
+  await print(
+    isWell
+      ? `All is well${
+        demoKey === undefined ? "" : " with the demo; your own settings were not looked at"
+      }.\n`
+      : "The first ✗ is the one to mend first.\n",
+  );
   return isWell ? EXIT_ALL_WELL : EXIT_FAILED;
 }
 

@@ -110,7 +110,8 @@ async function runUntilStopped(
     process.on(event, (error) => log.error("{problem}. {remedy} [{code}]", problemOf(error)));
   }
 
-  log.info("Logging on at {loginUrl}, every {seconds} s, at most {concurrency} tenants at once.", {
+  const often = once ? "once" : "every {seconds} s";
+  log.info(`Logging on at {loginUrl}, ${often}, at most {concurrency} tenants at once.`, {
     loginUrl: target.loginUrl,
     seconds: run.pollMs / 1000,
     concurrency: run.concurrency,
@@ -128,6 +129,7 @@ async function runUntilStopped(
   });
   clearTimeout(notice);
   await telemetry.close();
+  if (firstSignal !== undefined) log.info("Stopped by {signal}.", { signal: firstSignal.name });
   return allWorked || stop.signal.aborted ? EXIT_OK : EXIT_FAILED;
 }
 

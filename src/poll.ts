@@ -152,7 +152,8 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
     progress?.end();
     const done = { ...summary, durationMs: Math.round(monotonicMs() - startedAt) };
     log.info(
-      "Poll done in {durationMs} ms: {loggedOn} logged on, {skipped} skipped, {failed} failed" +
+      (done.complete ? "Poll done" : "Poll broken off") +
+        " in {durationMs} ms: {loggedOn} logged on, {skipped} skipped, {failed} failed" +
         (done.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
         (done.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
       { ...done },

@@ -41,13 +41,14 @@ export interface Target extends Application {
 }
 
 const seconds = (byDefault: number, most: number) =>
-  z.string().regex(/^\d+(\.\d+)?$/, "expected a number of seconds").transform(Number)
+  z.string().regex(/^\d+(\.\d+)?$/, `expected 0.1 to ${most} seconds`).transform(Number)
     .refine((seconds) => seconds >= 0.1 && seconds <= most, `expected 0.1 to ${most} seconds`)
     .default(byDefault).transform((seconds) => seconds * 1000);
 
 const wholeNumber = (byDefault: number, most: number) =>
-  z.string().regex(/^\d+$/, "expected a whole number").transform(Number)
-    .refine((number) => number >= 1 && number <= most, `expected 1 to ${most}`).default(byDefault);
+  z.string().regex(/^\d+$/, `expected a whole number, 1 to ${most}`).transform(Number)
+    .refine((number) => number >= 1 && number <= most, `expected a whole number, 1 to ${most}`)
+    .default(byDefault);
 
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });

@@ -52,7 +52,9 @@ export async function loadWork(path: string): Promise<LoadedWork> {
     throw new SettingsError([`WORK or --work: there is no file ${file}`]);
   });
   const module = await import(pathToFileURL(file).href).catch((cause) => {
-    throw new SettingsError([`WORK or --work: ${path} cannot be loaded: ${cause.message}`]);
+    throw new SettingsError([
+      `WORK or --work: ${path} cannot be loaded: ${cause.message.replaceAll("\n", " ")}`,
+    ]);
   });
   if (typeof module.default !== "function") {
     throw new SettingsError([
