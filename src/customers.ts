@@ -19,7 +19,7 @@ import {
 } from "./customerTable.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { problemOf, SettingsError, UsageError } from "./errors.ts";
-import { createRedact } from "./redact.ts";
+import { createRedact, createSecrets } from "./redact.ts";
 import { faultsOf, readVariables, secretsOf, targetSchema, type Variables } from "./settings.ts";
 
 const EXIT_OK = 0;
@@ -69,7 +69,7 @@ interface Request {
 /** Does what the command line asks for, and gives the exit code. */
 type Run = (database: Database, request: Request) => Promise<number>;
 
-const secrets = new Set<string>();
+const secrets = createSecrets();
 const redact = createRedact(secrets);
 
 async function main(): Promise<number> {

@@ -9,7 +9,7 @@ import type { CheckedKey } from "./doctor/diagnoseSettings.ts";
 import { problemOf, UsageError } from "./errors.ts";
 import { formatFinding } from "./doctor/findings.ts";
 import { createHttpClient } from "./httpClient.ts";
-import { createRedact } from "./redact.ts";
+import { createRedact, createSecrets } from "./redact.ts";
 import { namesNoTarget, readVariables, secretsOf, type Variables } from "./settings.ts";
 import { createSigner } from "./signToken.ts";
 
@@ -39,7 +39,7 @@ SuperOffice, as each exchange does; none when an earlier check that the exchange
 Exit codes: 0 all is well; 1 something is not; 2 wrong usage.
 `;
 
-const secrets = new Set<string>();
+const secrets = createSecrets();
 const redact = createRedact(secrets);
 
 /** Runs what the command line asks for, and gives the exit code. */

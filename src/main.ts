@@ -27,7 +27,7 @@ const SAME_KEYSTROKE_MS = 300;
 
 const secrets = createSecrets();
 const redact = createRedact(secrets);
-const statusLine = createStatusLine((text) => process.stdout.write(text));
+const statusLine = createStatusLine(writeSoon);
 
 /** Runs what the command line asks for, and gives the exit code. */
 async function main(): Promise<number> {
@@ -142,6 +142,7 @@ function onSignal(name: NodeJS.Signals): void {
     firstSignal = { name, at: performance.now() };
     beginStop();
   } else if (name !== firstSignal.name || msSinceSignal() > SAME_KEYSTROKE_MS) {
+    writeNow();
     void closeLog().finally(() => process.exit(name === "SIGINT" ? 130 : 143));
   }
 }
@@ -162,8 +163,22 @@ async function readVersion(): Promise<string> {
   return JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")).version;
 }
 
+let unwritten = "";
+
+/** Gathers what is printed until the event loop turns, since each write is a call to the system. */
+function writeSoon(text: string): void {
+  if (unwritten === "") setImmediate(writeNow);
+  unwritten += text;
+}
+
+function writeNow(): void {
+  process.stdout.write(unwritten);
+  unwritten = "";
+}
+
 /** Writes to standard output; resolves when it is out. */
 function print(text: string): Promise<number> {
+  writeNow();
   return new Promise((resolve) => process.stdout.write(text, () => resolve(EXIT_OK)));
 }
 

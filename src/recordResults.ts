@@ -37,10 +37,10 @@ export interface ResultWriter {
 }
 
 const BATCH_ROWS = 1000;
-const LINGER_MS = 1000;
+const LINGER_MS = 5000;
 
 /**
- * Gathers results into batches of up to 1,000, each written a second after its first result at the latest.
+ * Gathers results into batches of up to 1,000, each written five seconds after its first result at the latest.
  *
  * @param write writes one batch
  * @param onError is told when a batch could not be written; the results are then lost, the next poll makes new ones

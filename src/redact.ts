@@ -21,40 +21,45 @@ export interface Secrets extends Iterable<string> {
   delete(secret: string): unknown;
 }
 
-export function createSecrets(): Secrets {
-  const uses = new Map<string, number>();
-  return {
-    add: (secret) => uses.set(secret, (uses.get(secret) ?? 0) + 1),
-    delete(secret) {
-      const left = (uses.get(secret) ?? 0) - 1;
-      if (left > 0) uses.set(secret, left);
-      else uses.delete(secret);
-    },
-    [Symbol.iterator]: () => uses.keys(),
-  };
-}
-
 /** Shorter than this, a secret would be found inside ordinary words. */
 const SHORTEST_SECRET = 4;
 
+/** Keeps secrets in the forms in which they may stand in a text: as they are, in JSON, and in addresses. */
+export function createSecrets(secrets: Iterable<string> = []): Secrets {
+  const uses = new Map<string, number>();
+  const formsOf = (secret: string) =>
+    secret.length < SHORTEST_SECRET
+      ? []
+      : new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+  const kept: Secrets = {
+    add(secret) {
+      for (const form of formsOf(secret)) uses.set(form, (uses.get(form) ?? 0) + 1);
+    },
+    delete(secret) {
+      for (const form of formsOf(secret)) {
+        const left = (uses.get(form) ?? 0) - 1;
+        if (left > 0) uses.set(form, left);
+        else uses.delete(form);
+      }
+    },
+    [Symbol.iterator]: () => uses.keys(),
+  };
+  for (const secret of secrets) kept.add(secret);
+  return kept;
+}
+
 /**
- * Gives the function that hides secrets: those of `secrets`, as they are or as they stand in JSON and in
- * addresses, and all that has the form of a credential.
+ * Gives the function that hides secrets: those of `secrets` (see {@link createSecrets}), and all that has the form of a credential.
  *
- * @param secrets read at each call, so that it may change
+ * @param secrets asked at each call, since customers come and go
  */
 export function createRedact(secrets: Iterable<string>): Redact {
   return (text) => {
-    let safe = text;
+    const found: string[] = [];
+    for (const form of secrets) if (text.includes(form)) found.push(form);
     // The longest first: one may be the beginning of another.
-    for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
-      if (secret.length < SHORTEST_SECRET) continue;
-      for (
-        const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]
-      ) {
-        safe = safe.replaceAll(form, HIDDEN);
-      }
-    }
+    const safe = found.sort((a, b) => b.length - a.length)
+      .reduce((text, form) => text.replaceAll(form, HIDDEN), text);
     return safe.replace(CREDENTIALS, HIDDEN);
   };
 }

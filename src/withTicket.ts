@@ -79,6 +79,7 @@ export async function withTicket<T>(
       { "superoffice.customer": contextIdentifier },
       () => retry(attempt, http, endsAt, monotonicMs, mayRepeat),
     );
+    if (!log.isEnabledFor("debug")) return result;
     const ms = Math.round((monotonicMs() - startedAt) * 10) / 10;
     log.debug("{customer}: {step} in {ms} ms", { step: name, ms });
     return result;
@@ -87,7 +88,12 @@ export async function withTicket<T>(
   function readState() {
     return step(
       "state read",
-      (http) => readTenantState(contextIdentifier, application.loginUrl, http),
+      async (http) => {
+        const state = await readTenantState(contextIdentifier, application.loginUrl, http);
+        // Before the exchange, which leaves a record in the tenant's database.
+        if (state.api !== null) trustedUrl(state.api, application.loginUrl);
+        return state;
+      },
     );
   }
 
@@ -138,8 +144,6 @@ export async function withTicket<T>(
     if (!isRunning || api === null) {
       throw new TenantNotRunningError(state, meaningOf(state));
     }
-    trustedUrl(api, application.loginUrl);
-
     const kept = tickets.get(customer);
     if (kept !== undefined) log.debug("{customer}: ticket reused");
     const ticket = kept ?? await tickets.renew(customer, newTicket);

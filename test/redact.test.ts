@@ -5,7 +5,7 @@ import { createRedact, createSecrets } from "../src/redact.ts";
 
 const read = (path: string) =>
   readFile(new URL(`../fixtures/keys/${path}`, import.meta.url), "utf8");
-const redactForms = createRedact(new Set());
+const redactForms = createRedact(createSecrets());
 
 describe("what has the form of a credential is hidden:", () => {
   const JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJTdXBlck9mZmljZSJ9.c2ln-bmF0_dXJl";
@@ -60,7 +60,7 @@ describe("what has the form of a credential is hidden:", () => {
 
 describe("a known secret is hidden", () => {
   const secret = 'pass "word"\\ äö/+&=?-#1';
-  const redact = createRedact(new Set([secret]));
+  const redact = createRedact(createSecrets([secret]));
   for (
     const [how, form] of [
       ["as it is", secret],
@@ -74,17 +74,17 @@ describe("a known secret is hidden", () => {
   }
 
   test("wherever several of them stand", () => {
-    const redact = createRedact(new Set(["client-secret-1", "App-token-2"]));
+    const redact = createRedact(createSecrets(["client-secret-1", "App-token-2"]));
     assert.equal(redact("App-token-2/client-secret-1"), "[secret]/[secret]");
   });
 
   test("although it holds characters that are special in patterns", () => {
-    const redact = createRedact(new Set(["a.c*($&)", "$1$&"]));
+    const redact = createRedact(createSecrets(["a.c*($&)", "$1$&"]));
     assert.equal(redact("abc a.c*($&) $1$&"), "abc [secret] [secret]");
   });
 
   test("from when it becomes known until it is forgotten", () => {
-    const secrets = new Set<string>();
+    const secrets = createSecrets();
     const redact = createRedact(secrets);
     assert.equal(redact("App-token-2"), "App-token-2");
     secrets.add("App-token-2");
@@ -95,7 +95,7 @@ describe("a known secret is hidden", () => {
 });
 
 describe("ordinary text stays as it is", () => {
-  const redact = createRedact(new Set(["", "a", "abc", "client-secret"]));
+  const redact = createRedact(createSecrets(["", "a", "abc", "client-secret"]));
   for (
     const text of [
       "an abc of a client",
@@ -112,7 +112,7 @@ describe("ordinary text stays as it is", () => {
 });
 
 test("a secret that begins with another secret is hidden whole", () => {
-  const redact = createRedact(new Set(["super", "super-client-secret"]));
+  const redact = createRedact(createSecrets(["super", "super-client-secret"]));
   assert.equal(redact("it is super-client-secret"), "it is [secret]");
 });
 

@@ -1,3 +1,4 @@
+import type { Secrets } from "../redact.ts";
 import { createClock } from "../clock.ts";
 import type { Database } from "../database.ts";
 import { DatabaseError } from "../errors.ts";
@@ -41,7 +42,7 @@ export interface Examination {
   /** A clock in milliseconds that is never set back. */
   monotonicMs: () => number;
   /** Learns the customer's secret before a finding could hold it. */
-  secrets: Set<string>;
+  secrets: Secrets;
 }
 
 /**
