@@ -26,9 +26,19 @@ export async function retry<T>(
   mayRepeat: (error: unknown) => boolean = isPassing,
 ): Promise<T> {
   const msLeft = () => endsAt - monotonicMs();
+  let firstError: unknown;
+  try {
+    http.signal.throwIfAborted();
+    return await attempt(http);
+  } catch (error) {
+    if (!mayRepeat(error)) throw error;
+    firstError = error;
+  }
   return await pRetry(
     (number) =>
-      attempt(number === 1 ? http : { ...http, timeoutMs: Math.min(http.timeoutMs, msLeft()) }),
+      number === 1
+        ? Promise.reject(firstError)
+        : attempt({ ...http, timeoutMs: Math.min(http.timeoutMs, msLeft()) }),
     {
       retries: RETRIES,
       minTimeout: FIRST_WAIT_MS,

@@ -7,6 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const PATIENCE_MS = 60_000;
 const MAIN = join(ROOT, "src/main.ts");
 
 export interface ChildConsole {
@@ -96,12 +97,18 @@ function watch(child: ChildProcess): ChildConsole {
     signal: (name) => void process.kill(child.pid!, name),
     waitFor: (pattern, times = 1) =>
       new Promise((resolve, reject) => {
+        // What never comes must fail, not hang.
+        const guard = setTimeout(() => {
+          child.kill("SIGKILL");
+          reject(new Error(`${pattern} did not come in time; the output was:\n${output}`));
+        }, PATIENCE_MS);
         const look = () => {
           const count = output.split("\n").filter((line) => pattern.test(line)).length;
           if (count >= times) resolve();
           else if (hasEnded) {
             reject(new Error(`${pattern} did not come; the output was:\n${output}`));
           } else return;
+          clearTimeout(guard);
           listeners.delete(look);
         };
         listeners.add(look);

@@ -49,7 +49,7 @@ const TROUBLES: Partial<Record<Place, [Misbehaviour, RegExp][]>> = {
   ],
   call: [
     ...ANYWHERE,
-    [{ status: 401 }, /401: ticket refused.*SUPEROFFICE_CLIENT_SECRET/],
+    [{ status: 401 }, /status 401.*SUPEROFFICE_CLIENT_SECRET/],
     [{ status: 421 }, /status 421.*moved/],
     ["wrongTenant", /speaks of the tenant Cust99999/],
   ],
