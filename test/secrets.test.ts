@@ -18,7 +18,7 @@ import { testDatabases } from "./testDatabase.ts";
 const TROUBLES: [Place, Misbehaviour][] = [
   ["state", "echo"],
   ["exchange", "echo"],
-  ["exchange", { refuse: `InvalidSignature: Secret Appßé-0000000003 with ${CLIENT_SECRET}` }],
+  ["exchange", { refuse: `InvalidSignature: Secret Appßé-0000000002 with ${CLIENT_SECRET}` }],
   ["exchange", { refuse: "no: 7T:bm90IGEgcmVhbCB0aWNrZXQ= eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln" }],
   ["exchange", { forge: "unknownKey" }],
   ["exchange", { forge: "otherTenant" }],
@@ -66,6 +66,8 @@ for (const format of ["text", "json"]) {
     );
     const errors = await database
       .sql`select last_error from customers where last_error is not null`;
+    await standIn.close();
+    await database.close();
     assert.ok(errors.length >= TROUBLES.length);
     const all = [child.output(), ...files, ...errors.map(({ last_error }) => last_error)].join(
       "\n",
@@ -82,7 +84,5 @@ for (const format of ["text", "json"]) {
       const found = typeof secret === "string" ? all.indexOf(secret) : all.search(secret);
       assert.equal(found, -1, `${what} was found at ${all.slice(found - 60, found)}`);
     }
-    await standIn.close();
-    await database.close();
   });
 }
