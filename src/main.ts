@@ -18,6 +18,7 @@ import {
 } from "./settings.ts";
 import { createStatusLine } from "./statusLine.ts";
 import { noTelemetry, openTelemetry } from "./telemetry.ts";
+import type { LoadedWork } from "./work.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -46,7 +47,8 @@ async function main(): Promise<number> {
     return await runDemo(readRunSettings({ LOG_LEVEL: "debug", ...variables }), once);
   }
   const { run, target } = await readSettings(variables);
-  return await runUntilStopped(run, target, once, await openOwnLog(run));
+  const loadedWork = await loadOwnWork(run);
+  return await runUntilStopped(run, target, loadedWork, once, await openOwnLog(run));
 }
 
 async function runDemo(run: RunSettings, once: boolean): Promise<number> {
@@ -55,16 +57,23 @@ async function runDemo(run: RunSettings, once: boolean): Promise<number> {
     "This is a demo: sample customers and a stand-in for SuperOffice, all on this machine. Ctrl-C ends it. " +
       "For your own application set DATABASE_URL and SUPEROFFICE_* (--help lists them).",
   );
+  const loadedWork = await loadOwnWork(run);
   // Loaded for the demo alone: a vendor ships src/ without it.
   const { startDemo } = await import("../fixtures/demo.ts").catch((cause) => {
     throw new UsageError(`The demo is not part of this installation: ${cause.message}`, { cause });
   });
   const { target, close } = await startDemo();
   try {
-    return await runUntilStopped(run, target, once, log);
+    return await runUntilStopped(run, target, loadedWork, once, log);
   } finally {
     await close();
   }
+}
+
+async function loadOwnWork({ work }: RunSettings): Promise<LoadedWork | undefined> {
+  if (work === undefined) return undefined;
+  const { loadWork } = await import("./work.ts");
+  return await loadWork(work);
 }
 
 async function openOwnLog(run: RunSettings): Promise<Logger> {
@@ -77,6 +86,7 @@ async function openOwnLog(run: RunSettings): Promise<Logger> {
 async function runUntilStopped(
   run: RunSettings,
   target: Target,
+  work: LoadedWork | undefined,
   once: boolean,
   log: Logger,
 ): Promise<number> {
@@ -118,7 +128,7 @@ async function runUntilStopped(
   });
   // Loaded after the first line, since it brings most of the packages.
   const { runConsole } = await import("./runConsole.ts");
-  const allWorked = await runConsole(run, target, once, {
+  const allWorked = await runConsole(run, target, work, once, {
     log,
     secrets,
     redact,

@@ -18,7 +18,7 @@ import type { Telemetry } from "./telemetry.ts";
 import { createTenantStates } from "./tenantStates.ts";
 import { createTickets, TICKET_LIFETIME_MS } from "./tickets.ts";
 import type { Tools } from "./withTicket.ts";
-import { loadWork, runWork } from "./work.ts";
+import { type LoadedWork, runWork } from "./work.ts";
 
 /** What the console needs from the program around it. */
 export interface Surroundings {
@@ -37,15 +37,15 @@ export interface Surroundings {
 
 /**
  * Wires the parts together and runs them: one poll with `once`, else polls until `stop`.
- * Throws {@link SettingsError} when the work script cannot be loaded. Gives whether all that was tried worked; a customer's failure and the database's are in the log.
+ * Gives whether all that was tried worked; a customer's failure and the database's are in the log.
  */
 export async function runConsole(
   run: RunSettings,
   target: Target,
+  work: LoadedWork | undefined,
   once: boolean,
   { log, secrets, redact, telemetry, statusLine, stop, giveUp }: Surroundings,
 ): Promise<boolean> {
-  const work = run.work === undefined ? undefined : await loadWork(run.work);
   const clock = createClock(() => new Date());
   const monotonicMs = () => performance.now();
   const http = { fetch: createHttpClient(), timeoutMs: run.requestTimeoutMs, signal: giveUp };

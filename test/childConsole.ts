@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { endWithFile } from "./leftRunning.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PATIENCE_MS = 60_000;
@@ -76,6 +77,7 @@ function watch(child: ChildProcess): ChildConsole {
   let output = "";
   let hasEnded = false;
   const listeners = new Set<() => void>();
+  endWithFile(() => child.kill("SIGKILL"));
   const tell = () => listeners.forEach((listener) => listener());
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => {

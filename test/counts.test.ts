@@ -20,7 +20,7 @@ for (const { name, start } of testDatabases) {
       const tenants = makeTenants(50);
       const standIn = await startTestStandIn(tenants);
       await fillTable(sql, tenants);
-      const child = startConsole([], { ...settingsFor(standIn, databaseUrl), POLL_SECONDS: "3" });
+      const child = startConsole([], { ...settingsFor(standIn, databaseUrl), POLL_SECONDS: "4" });
       await child.waitFor(/Poll done/);
       const first = { ...standIn.counts };
       await child.waitFor(/Poll done/, 2);

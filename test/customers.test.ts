@@ -228,7 +228,8 @@ test("control characters are escaped, secrets hidden before the error is cut", a
   assert.match(odd, /^\\u001b\[2J +active +\?$/);
 });
 
-for (const { name, start } of testDatabases) {
+// One database will do, the server where there is one: what differs between them is the console's test's.
+for (const { name, start } of testDatabases.slice(-1)) {
   test(`customers on ${name}`, async (t) => {
     const database = await start();
     const { sql, databaseUrl } = database;

@@ -85,19 +85,13 @@ for (const { name, start } of testDatabases.slice(-1)) {
 
     await t.test("over 20 polls every tenant is exchanged for once, and once more when its ticket is gone", async () => {
       const tenants = makeTenants(50);
-      const { standIn, child, polls, morePolls, end } = await run(tenants);
+      const { standIn, child, morePolls, end } = await run(tenants);
       await morePolls(20);
       assert.equal(standIn.counts.exchange, 50);
       standIn.forgetTickets();
       await morePolls(3);
       assert.equal(standIn.counts.exchange, 100);
-      for (const { contextIdentifier } of tenants) {
-        const times = count(
-          child.output(),
-          new RegExp(`Logged on to context ${contextIdentifier} `),
-        );
-        assert.ok(times >= polls(), `${contextIdentifier} missed a poll`);
-      }
+      assertNobodyMissed(child.output(), tenants.length);
       assert.doesNotMatch(child.output(), /WARNING|ERROR/);
       await end();
     });
@@ -125,7 +119,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
         await fillTable(sql, tenants);
         const child = startConsole([], {
           ...settingsFor(standIn, databaseUrl),
-          POLL_SECONDS: "0.5",
+          POLL_SECONDS: "0.75",
           REQUEST_TIMEOUT_SECONDS: "1",
         });
         for (const { contextIdentifier, line } of troubled) {
@@ -143,11 +137,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
           const beats = count(since, new RegExp(`context ${healthy[0]!.contextIdentifier} `));
           assert.ok(beats <= 3, `${contextIdentifier} was back after ${beats} polls only`);
         }
-        const polls = count(child.output(), /Poll done/);
-        for (const { contextIdentifier } of healthy) {
-          const times = count(child.output(), new RegExp(`context ${contextIdentifier} `));
-          assert.ok(times >= polls, `${contextIdentifier} missed a poll`);
-        }
+        assertNobodyMissed(child.output(), healthy.length);
         child.signal("SIGTERM");
         await child.ended;
         await standIn.close();
@@ -236,6 +226,17 @@ for (const { name, start } of testDatabases.slice(-1)) {
 
     await close();
   });
+}
+
+/** That each poll logged on so many customers, those aside whom it found still in hand: a machine can be slow. */
+function assertNobodyMissed(output: string, customers: number): void {
+  const polls = [
+    ...output.matchAll(/Poll done .* (\d+) logged on.*?(?:, (\d+) still in hand.*)?$/gm),
+  ];
+  assert.ok(polls.length > 0);
+  for (const [line, loggedOn, stillInHand = 0] of polls) {
+    assert.ok(Number(loggedOn) + Number(stillInHand) >= customers, line);
+  }
 }
 
 function count(text: string, pattern: RegExp): number {

@@ -8,6 +8,7 @@ import {
   startStandIn,
   type Tenant,
 } from "../fixtures/standIn.ts";
+import { endWithFile } from "./leftRunning.ts";
 
 export const CLIENT_SECRET = "client-secret-c0ffee";
 const KEY_FILE = new URL("../fixtures/keys/app-key.pkcs8.pem", import.meta.url);
@@ -25,7 +26,7 @@ export async function startTestStandIn(
   tenants: Tenant[],
   options: Partial<StandInOptions> = {},
 ): Promise<StandIn> {
-  return await startStandIn({
+  const standIn = await startStandIn({
     applicationPublicKey: await readFile(
       new URL("../fixtures/keys/app-key.pub.pem", import.meta.url),
       "utf8",
@@ -34,6 +35,7 @@ export async function startTestStandIn(
     tenants,
     ...options,
   });
+  return { ...standIn, close: endWithFile(standIn.close) };
 }
 
 /** Replaces what the table holds. */

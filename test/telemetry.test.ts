@@ -89,11 +89,14 @@ test("where a collector is named, it gets a span for poll, customer and step, an
 });
 
 test("a collector that is gone neither stops the console nor keeps it from stopping", async () => {
-  const child = startConsole(["--demo"], {
+  const standIn = await startTestStandIn([]);
+  const child = startConsole([], {
+    ...settingsFor(standIn, "postgres://postgres@127.0.0.1:1/none"),
     POLL_SECONDS: "0.2",
     OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1",
   });
-  await child.waitFor(/Poll done/, 3);
+  await child.waitFor(/Poll broken off/, 3);
   child.signal("SIGTERM");
   assert.equal(await child.ended, 0);
+  await standIn.close();
 });
