@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Application } from "./exchange.ts";
-import { type HttpOptions, readJson, sendRequest, unexpectedStatus } from "./http.ts";
+import { type HttpOptions, readJson, unexpectedStatus } from "./http.ts";
 import { assertSameTenant } from "./tenantState.ts";
 import { trustedUrl } from "./trustedHost.ts";
 
@@ -27,7 +27,7 @@ const principalSchema = z.object({
  * @param ticket the system user ticket from the exchange
  *
  * Throws an {@link UnexpectedStatusError} for another status than 200 (`TICKET_REFUSED` for 401, `TENANT_MOVED` for
- * 421), and what {@link trustedUrl} and {@link sendRequest} throw.
+ * 421), and what {@link trustedUrl} and {@link HttpOptions}`.send` throw.
  *
  * @see SuperOffice's pages "Credential management" and "currentPrincipal" (PROTOCOL.md §7)
  */
@@ -39,7 +39,7 @@ export async function callTenant(
   http: HttpOptions,
 ): Promise<Principal> {
   trustedUrl(api, application.loginUrl);
-  const answer = await sendRequest({
+  const answer = await http.send({
     purpose: "the call",
     url: `${api}/v1/User/currentPrincipal`,
     headers: { "Authorization": `SOTicket ${ticket}`, "SO-AppToken": application.clientSecret },

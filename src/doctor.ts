@@ -115,7 +115,7 @@ async function examine(
     versions: process.versions,
     readText: (path) => readFile(path, "utf8"),
     openDatabase,
-    fetch: createHttpClient(),
+    send: createHttpClient(),
     now: () => new Date(),
     monotonicMs: () => performance.now(),
     secrets,

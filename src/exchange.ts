@@ -13,7 +13,6 @@ import {
   cutBetweenWords,
   type HttpOptions,
   readJson,
-  sendRequest,
   serverTimeOf,
   unexpectedStatus,
 } from "./http.ts";
@@ -50,7 +49,7 @@ const REFUSALS = {
  * validated. The ticket is a secret; it is valid for 6 hours from each use.
  *
  * Throws a kind of {@link ExchangeRefusedError} when SuperOffice refuses, and what {@link validateJwt} and
- * {@link sendRequest} throw.
+ * {@link HttpOptions}`.send` throw.
  *
  * @see SuperOffice's page "How to get a system user ticket credential" (PROTOCOL.md §3)
  */
@@ -64,7 +63,7 @@ export async function exchange(
 ): Promise<string> {
   // Each exchange leaves a record in the tenant's database: make none whose answer could not be validated.
   const keys = await keySet.get();
-  const answer = await sendRequest({
+  const answer = await http.send({
     purpose: "the exchange",
     method: "POST",
     url: `${application.loginUrl}/Login/api/PartnerSystemUser/Authenticate`,

@@ -1,38 +1,25 @@
 import type { z } from "zod";
 import {
   BusyError,
-  ConsoleError,
   ForbiddenError,
-  NetworkError,
   NotFoundError,
   RedirectError,
-  RequestTimeoutError,
-  StoppedError,
   TenantMovedError,
   TicketRefusedError,
   UnexpectedStatusError,
   UnreadableAnswerError,
 } from "./errors.ts";
 
-/** The part of the platform's `fetch` that the console uses; pass another client of this form to replace it. */
-export type Fetch = (
-  url: string,
-  init: {
-    method: string;
-    headers: Record<string, string>;
-    body?: string | Uint8Array<ArrayBuffer>;
-    signal: AbortSignal;
-    redirect: "manual";
-  },
-) => Promise<{
-  status: number;
-  headers: Pick<Headers, "get" | "forEach">;
-  body: AsyncIterable<Uint8Array> | null;
-}>;
+/** Sends one request and gives its answer, whatever the status; see `createHttpClient`. */
+export type Send = (
+  request: HttpRequest,
+  limits: { timeoutMs: number; signal: AbortSignal },
+) => Promise<HttpAnswer>;
 
 /** What every request needs beside its own content. */
 export interface HttpOptions {
-  fetch: Fetch;
+  /** Pass another client of this form to replace the console's. */
+  send: Send;
   /** How long one request may take, from its start to its answer's last byte, in milliseconds. */
   timeoutMs: number;
   /** Ends requests under way when the console stops. */
@@ -54,78 +41,17 @@ export interface HttpAnswer {
   purpose: string;
   host: string;
   status: number;
-  headers: Pick<Headers, "get" | "forEach">;
+  /** By their names in lower case. */
+  headers: Record<string, string | string[] | undefined>;
   bytes: Uint8Array;
-  readonly text: string;
-}
-
-const MAX_ANSWER_BYTES = 1024 * 1024;
-
-/**
- * Sends one request and reads its answer, whatever the status, up to a limit. Redirects are not followed.
- *
- * Throws {@link NetworkError}, {@link RequestTimeoutError}, {@link StoppedError}, or
- * {@link UnreadableAnswerError} when the answer is longer.
- */
-export async function sendRequest(request: HttpRequest, http: HttpOptions): Promise<HttpAnswer> {
-  const { purpose, url, method = "GET", headers, body, maxBytes = MAX_ANSWER_BYTES } = request;
-  const { host } = new URL(url);
-  // Not AbortSignal.any: it holds on to every signal of a long-lived source on Node 20.
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, http.timeoutMs);
-  http.signal.addEventListener("abort", abort);
-  try {
-    if (http.signal.aborted) abort();
-    const response = await http.fetch(url, {
-      method,
-      headers: {
-        accept: "application/json",
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body }),
-      signal: controller.signal,
-      redirect: "manual",
-    });
-    const bytes = await readBytes(response.body, maxBytes);
-    if (bytes === undefined) {
-      throw new UnreadableAnswerError(
-        `${host} answered ${purpose} with more than ${maxBytes} bytes`,
-      );
-    }
-    return {
-      purpose,
-      host,
-      status: response.status,
-      headers: response.headers,
-      bytes,
-      get text() {
-        return new TextDecoder().decode(bytes);
-      },
-    };
-  } catch (cause) {
-    if (cause instanceof ConsoleError) throw cause;
-    if (http.signal.aborted) throw new StoppedError(`Stopped during ${purpose}`);
-    if (controller.signal.aborted) {
-      throw new RequestTimeoutError(
-        `${host} did not answer ${purpose} within ${Math.round(http.timeoutMs) / 1000} s`,
-      );
-    }
-    throw new NetworkError(`${host} could not be reached for ${purpose}: ${reasonOf(cause)}`, {
-      cause,
-    });
-  } finally {
-    clearTimeout(timer);
-    http.signal.removeEventListener("abort", abort);
-  }
 }
 
 /** Gives an answer's JSON in the schema's shape, or throws {@link UnreadableAnswerError}. */
 export function readJson<T>(
-  answer: Omit<HttpAnswer, "bytes" | "headers">,
+  answer: Omit<HttpAnswer, "headers">,
   schema: z.ZodType<T>,
 ): T {
-  const { text } = answer;
+  const text = textOf(answer);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -147,7 +73,7 @@ export function readJson<T>(
 
 /** The time of day at the answer's host, from its `Date` header. */
 export function serverTimeOf({ headers }: HttpAnswer): Date | undefined {
-  const time = new Date(headers.get("date") ?? "");
+  const time = new Date(String(headers["date"]));
   return Number.isNaN(time.getTime()) ? undefined : time;
 }
 
@@ -155,7 +81,7 @@ export function serverTimeOf({ headers }: HttpAnswer): Date | undefined {
 export function unexpectedStatus(answer: HttpAnswer): UnexpectedStatusError {
   const { host, purpose, status } = answer;
   const ErrorClass = errorClassOf(status);
-  const message = `${host} answered ${purpose} with status ${status}${excerpt(answer.text)}`;
+  const message = `${host} answered ${purpose} with status ${status}${excerpt(textOf(answer))}`;
   return new ErrorClass(message, status, retryAfterMsOf(answer));
 }
 
@@ -171,25 +97,18 @@ function errorClassOf(status: number): typeof UnexpectedStatusError {
 
 /** `Retry-After` holds seconds, or a date by the answering host's clock. */
 function retryAfterMsOf(answer: HttpAnswer): number {
-  const value = answer.headers.get("retry-after") ?? "";
+  const value = String(answer.headers["retry-after"]);
   if (/^\d+$/.test(value)) return Number(value) * 1000;
   const ms = Date.parse(value) - (serverTimeOf(answer)?.getTime() ?? NaN);
   return ms > 0 ? ms : 0;
 }
 
-async function readBytes(
-  body: AsyncIterable<Uint8Array> | null,
-  maxBytes: number,
-): Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body ?? []) {
-    length += chunk.length;
-    if (length > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+/** An answer's body, in UTF-8 whatever it says. */
+export function textOf({ bytes }: Pick<HttpAnswer, "bytes">): string {
+  return decoder.decode(bytes);
 }
+
+const decoder = new TextDecoder();
 
 function excerpt(text: string): string {
   const start = cutBetweenWords(text.replace(/<[^>]*>|\s+/g, " ").replace(/ +/g, " ").trim(), 120);
@@ -199,12 +118,4 @@ function excerpt(text: string): string {
 /** The start of a text, without the piece of a word that would no longer be recognised as a secret. */
 export function cutBetweenWords(text: string, length: number): string {
   return text.length <= length ? text : text.slice(0, length).replace(/\S*$/, "…");
-}
-
-// fetch hides the reason in `cause`, and several addresses' reasons in an AggregateError.
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  if (error.cause instanceof Error) return reasonOf(error.cause);
-  return error.message;
 }

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet, type LocalJWKSet } from "jose";
 import { z } from "zod";
-import { type HttpOptions, readJson, sendRequest, unexpectedStatus } from "./http.ts";
+import { type HttpOptions, readJson, unexpectedStatus } from "./http.ts";
 
 /** SuperOffice's public keys, kept between exchanges. */
 export interface KeySet {
@@ -33,7 +33,7 @@ export function createKeySet(
   let reading: Promise<LocalJWKSet> | undefined;
 
   async function read(): Promise<LocalJWKSet> {
-    const answer = await sendRequest({
+    const answer = await http.send({
       purpose: "reading the key set",
       url: `${loginUrl}/login/.well-known/jwks`,
     }, http);

@@ -48,7 +48,7 @@ export async function runConsole(
 ): Promise<boolean> {
   const clock = createClock(() => new Date());
   const monotonicMs = () => performance.now();
-  const http = { fetch: createHttpClient(), timeoutMs: run.requestTimeoutMs, signal: giveUp };
+  const http = { send: createHttpClient(), timeoutMs: run.requestTimeoutMs, signal: giveUp };
   const database = openDatabase(target.databaseUrl);
   let allWritten = true;
   const writer = createResultWriter(

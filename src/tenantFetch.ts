@@ -1,6 +1,6 @@
 import type { Logger } from "@logtape/logtape";
 import { BusyError, UnexpectedStatusError, UntrustedHostError } from "./errors.ts";
-import { type HttpAnswer, sendRequest, unexpectedStatus } from "./http.ts";
+import { type HttpAnswer, unexpectedStatus } from "./http.ts";
 import type { Customer } from "./loadCustomers.ts";
 import { isPassing } from "./retry.ts";
 import { type Tools, withTicket } from "./withTicket.ts";
@@ -42,7 +42,7 @@ export function createTenantFetch(
         log,
         async ({ api, ticket, http }) => {
           answer = undefined;
-          answer = await sendRequest(
+          answer = await http.send(
             {
               purpose: call,
               url: `${api}${path}`,
@@ -92,7 +92,9 @@ function wasNotDone(error: unknown): boolean {
 
 function toResponse({ status, headers, bytes }: HttpAnswer): Response {
   const all = new Headers();
-  headers.forEach((value, name) => all.append(name, value));
+  for (const [name, values] of Object.entries(headers)) {
+    for (const value of [values ?? []].flat()) all.append(name, value);
+  }
   const body = STATUSES_WITHOUT_BODY.includes(status) ? null : new Uint8Array(bytes);
   return new Response(body, { status, headers: all });
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { WrongTenantError } from "./errors.ts";
-import { type HttpOptions, readJson, sendRequest, serverTimeOf, unexpectedStatus } from "./http.ts";
+import { type HttpOptions, readJson, serverTimeOf, unexpectedStatus } from "./http.ts";
 
 /** A tenant's state. */
 export interface TenantState {
@@ -58,7 +58,7 @@ const stateSchema = z.object({
 
 /**
  * Asks the login host for a tenant's state and address. Needs no credentials.
- * Throws what {@link sendRequest} throws, and for an answer that is not the tenant's state.
+ * Throws what {@link HttpOptions}`.send` throws, and for an answer that is not the tenant's state.
  *
  * @see SuperOffice's page "Tenant status" (PROTOCOL.md §6)
  */
@@ -67,7 +67,7 @@ export async function readTenantState(
   loginUrl: string,
   http: HttpOptions,
 ): Promise<TenantState> {
-  const answer = await sendRequest({
+  const answer = await http.send({
     purpose: "reading the tenant's state",
     url: `${loginUrl}/api/state/${encodeURIComponent(contextIdentifier)}`,
   }, http);

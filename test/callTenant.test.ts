@@ -5,6 +5,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { type Misbehaviour, type Place, startStandIn } from "../fixtures/standIn.ts";
+import type { HttpOptions } from "../src/http.ts";
+import { createHttpClient } from "../src/httpClient.ts";
 import { callTenant } from "../src/callTenant.ts";
 import { type Application, exchange } from "../src/exchange.ts";
 import { createKeySet } from "../src/keySet.ts";
@@ -39,7 +41,11 @@ const standIn = await startStandIn({
   now: () => NOW.getTime(),
 });
 const application: Application = { loginUrl: standIn.loginUrl, clientSecret: "client-secret" };
-const http = { fetch, timeoutMs: 10_000, signal: new AbortController().signal };
+const http: HttpOptions = {
+  send: createHttpClient(),
+  timeoutMs: 10_000,
+  signal: new AbortController().signal,
+};
 const sign = createSigner(await importPrivateKey(await read("app-key.xml")));
 const keySet = createKeySet(standIn.loginUrl, http, () => 0);
 const apiOf = (contextIdentifier: string, host = 0) =>
@@ -166,11 +172,9 @@ describe("a tenant's state", () => {
   test("holds for no time when the answer does not tell the login host's time", async () => {
     const withoutDate: typeof http = {
       ...http,
-      fetch: async (...request: Parameters<typeof fetch>) => {
-        const response = await fetch(...request);
-        const headers = new Headers(response.headers);
-        headers.delete("date");
-        return new Response(response.body, { status: response.status, headers });
+      send: async (...request) => {
+        const answer = await http.send(...request);
+        return { ...answer, headers: { ...answer.headers, date: undefined } };
       },
     };
     const state = await readTenantState("Cust10001", standIn.loginUrl, withoutDate);
@@ -189,8 +193,8 @@ describe("a tenant's state", () => {
     const urls: string[] = [];
     const noting: typeof http = {
       ...http,
-      fetch: (url: string | URL | Request) => {
-        urls.push(String(url));
+      send: ({ url }) => {
+        urls.push(url);
         return Promise.reject(new Error("not sent"));
       },
     };
@@ -352,12 +356,12 @@ describe("a call to a tenant", () => {
     });
     stranger.listen(0, "127.0.0.1");
     await once(stranger, "listening");
-    let fetches = 0;
+    let sent = 0;
     const counting: typeof http = {
       ...http,
-      fetch: (...request: Parameters<typeof fetch>) => {
-        fetches++;
-        return fetch(...request);
+      send: (...request) => {
+        sent++;
+        return http.send(...request);
       },
     };
     try {
@@ -371,7 +375,7 @@ describe("a call to a tenant", () => {
         callTenant("Cust10001", "https://evil.invalid/api", ticket, application, counting),
         { code: "HOST_UNTRUSTED" },
       );
-      assert.deepEqual({ requests, fetches }, { requests: 0, fetches: 0 });
+      assert.deepEqual({ requests, sent }, { requests: 0, sent: 0 });
     } finally {
       const closed = once(stranger, "close");
       stranger.close();

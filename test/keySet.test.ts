@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, beforeEach, describe, test } from "node:test";
 import { startStandIn } from "../fixtures/standIn.ts";
+import type { HttpOptions } from "../src/http.ts";
+import { createHttpClient } from "../src/httpClient.ts";
 import { createKeySet, type KeySet } from "../src/keySet.ts";
 
 const MINUTE = 60_000;
@@ -13,7 +15,11 @@ const standIn = await startStandIn({
   clientSecret: "client-secret",
   tenants: [],
 });
-const http = { fetch, timeoutMs: 10_000, signal: new AbortController().signal };
+const http: HttpOptions = {
+  send: createHttpClient(),
+  timeoutMs: 10_000,
+  signal: new AbortController().signal,
+};
 const atOnce = <T>(work: () => Promise<T>) => Promise.all(Array.from({ length: 20 }, work));
 
 let clock: number;

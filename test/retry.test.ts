@@ -45,7 +45,7 @@ const useRealTimers = () => globalThis.setTimeout = realSetTimeout;
 beforeEach(() => {
   clock = 1_000_000;
   stop = new AbortController();
-  http = { fetch: createHttpClient(), timeoutMs: 30_000, signal: stop.signal };
+  http = { send: createHttpClient(), timeoutMs: 30_000, signal: stop.signal };
   waits = [];
   waitsEnd = true;
 });

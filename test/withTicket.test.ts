@@ -6,7 +6,7 @@ import type { Place, StandIn, Tenant, Trouble } from "../fixtures/standIn.ts";
 import { callTenant, type Principal } from "../src/callTenant.ts";
 import { createClock } from "../src/clock.ts";
 import { SigningError, TenantNotRunningError } from "../src/errors.ts";
-import type { Fetch } from "../src/http.ts";
+import type { Send } from "../src/http.ts";
 import { createHttpClient } from "../src/httpClient.ts";
 import { createKeySet } from "../src/keySet.ts";
 import type { Customer } from "../src/loadCustomers.ts";
@@ -25,7 +25,7 @@ const CROWD = 20;
 
 const key = new URL("../fixtures/keys/app-key.pkcs8.pem", import.meta.url);
 const sign = createSigner(await importPrivateKey(await readFile(key, "utf8")));
-const fetch = createHttpClient();
+const send = createHttpClient();
 
 let standIn: StandIn;
 let endTroubles: (() => void)[] = [];
@@ -75,11 +75,11 @@ beforeEach(() => {
   tools = makeTools({});
 });
 
-function makeTools({ lifetimeMs = TICKET_LIFETIME_MS, client = fetch }: {
+function makeTools({ lifetimeMs = TICKET_LIFETIME_MS, client = send }: {
   lifetimeMs?: number;
-  client?: Fetch;
+  client?: Send;
 }): Tools {
-  const http = { fetch: client, timeoutMs: 30_000, signal: new AbortController().signal };
+  const http = { send: client, timeoutMs: 30_000, signal: new AbortController().signal };
   const monotonicMs = () => monotonic;
   return {
     application: { loginUrl: standIn.loginUrl, clientSecret: CLIENT_SECRET },
@@ -421,8 +421,8 @@ describe("a wrong clock", () => {
 
   test("is not corrected when the answer does not tell SuperOffice's time", async () => {
     machineTime = NOW + HOUR;
-    const withoutDate: Fetch = async (...request) => {
-      return { ...await fetch(...request), headers: new Headers() };
+    const withoutDate: Send = async (...request) => {
+      return { ...await send(...request), headers: {} };
     };
     tools = makeTools({ client: withoutDate });
     await assert.rejects(call(), { code: "TIMESTAMP_INVALID" });

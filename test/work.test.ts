@@ -138,7 +138,7 @@ async function tenantFetch() {
   const tenants = makeTenants(2);
   const standIn = await startTestStandIn(tenants);
   const http = {
-    fetch: createHttpClient(),
+    send: createHttpClient(),
     timeoutMs: 2000,
     signal: new AbortController().signal,
   };

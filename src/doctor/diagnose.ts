@@ -23,7 +23,7 @@ import {
   checkSignature,
   checkState,
 } from "./diagnoseTenant.ts";
-import type { Fetch } from "../http.ts";
+import type { Send } from "../http.ts";
 import type { Variables } from "../settings.ts";
 
 /** What the doctor looks at, and with what. */
@@ -37,7 +37,7 @@ export interface Examination {
   versions: Record<string, string | undefined>;
   readText: (path: string) => Promise<string>;
   openDatabase: (databaseUrl: string) => Database;
-  fetch: Fetch;
+  send: Send;
   now: () => Date;
   /** A clock in milliseconds that is never set back. */
   monotonicMs: () => number;
@@ -58,7 +58,7 @@ export async function* diagnose(
     versions,
     readText,
     openDatabase,
-    fetch,
+    send,
     now,
     monotonicMs,
     secrets,
@@ -69,7 +69,7 @@ export async function* diagnose(
   const settings = await checkSettings(variables, demoKey === undefined);
   yield settings.finding;
   const { run, databaseUrl, loginUrl, clientSecret } = settings.value;
-  const http = { fetch, timeoutMs: run.requestTimeoutMs, signal: new AbortController().signal };
+  const http = { send, timeoutMs: run.requestTimeoutMs, signal: new AbortController().signal };
   const loginNeeds = { SUPEROFFICE_LOGIN_URL: loginUrl };
   const application = loginUrl === undefined || clientSecret === undefined
     ? undefined

@@ -10,7 +10,7 @@ import {
 } from "../errors.ts";
 import { answerSchema, type Application, exchange } from "../exchange.ts";
 import type { Passed } from "./findings.ts";
-import type { Fetch, HttpOptions } from "../http.ts";
+import { type HttpAnswer, type HttpOptions, readJson, type Send, serverTimeOf } from "../http.ts";
 import { createKeySet, type KeySet } from "../keySet.ts";
 import { type Signer, signToken } from "../signToken.ts";
 import { meaningOf, readTenantState } from "../tenantState.ts";
@@ -31,8 +31,8 @@ export async function askLoginHost(
   http: HttpOptions,
   monotonicMs: () => number,
 ): Promise<LoginHostAnswer> {
-  const seen = rememberAnswer(http.fetch);
-  const keySet = createKeySet(loginUrl, { ...http, fetch: seen.fetch }, monotonicMs);
+  const seen = rememberAnswer(http.send);
+  const keySet = createKeySet(loginUrl, { ...http, send: seen.send }, monotonicMs);
   let keys: LocalJWKSet | undefined;
   let error: unknown;
   try {
@@ -40,7 +40,13 @@ export async function askLoginHost(
   } catch (cause) {
     error = cause;
   }
-  return { host: new URL(loginUrl).host, serverTime: seen.date(), keySet, keys, error };
+  return {
+    host: new URL(loginUrl).host,
+    serverTime: seen.answer() && serverTimeOf(seen.answer()!),
+    keySet,
+    keys,
+    error,
+  };
 }
 
 /**
@@ -153,19 +159,19 @@ export async function checkExchange(
   now: () => Date,
   http: HttpOptions,
 ): Promise<Passed<Exchanged>> {
-  const seen = rememberAnswer(http.fetch);
+  const seen = rememberAnswer(http.send);
   const text = "the signed system token was accepted, and a JWT given";
   let ticket: string | undefined;
   let error: unknown;
   try {
     ticket = await exchange(contextIdentifier, signedSystemToken, application, keySet, now, {
       ...http,
-      fetch: seen.fetch,
+      send: seen.send,
     });
   } catch (cause) {
     error = cause;
   }
-  const jwt = jwtOf(seen.text());
+  const jwt = jwtOf(seen.answer());
   if (jwt === undefined) throw error;
   return { value: ticket === undefined ? { jwt, error } : { jwt, ticket }, text };
 }
@@ -212,38 +218,23 @@ export async function checkCall(
   };
 }
 
-function jwtOf(text: string): string | undefined {
+function jwtOf(answer: HttpAnswer | undefined): string | undefined {
+  if (answer === undefined) return undefined;
   try {
-    const { IsSuccessful, Token } = answerSchema.parse(JSON.parse(text));
+    const { IsSuccessful, Token } = readJson(answer, answerSchema);
     return IsSuccessful && Token ? Token : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** An HTTP client that remembers the last answer: the header `Date`, and as much of its body as was read. */
-function rememberAnswer(fetch: Fetch) {
-  let date = "";
-  let chunks: Uint8Array[] = [];
-
-  async function* copy(body: AsyncIterable<Uint8Array>) {
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      yield chunk;
-    }
-  }
-
+/** An HTTP client that remembers the last answer. */
+function rememberAnswer(send: Send) {
+  let answer: HttpAnswer | undefined;
   return {
-    async fetch(...[url, init]: Parameters<Fetch>) {
-      const { status, headers, body } = await fetch(url, init);
-      date = headers.get("date") ?? "";
-      chunks = [];
-      return { status, headers, body: body && copy(body) };
+    async send(...request: Parameters<Send>) {
+      return answer = await send(...request);
     },
-    date(): Date | undefined {
-      const time = new Date(date);
-      return Number.isNaN(time.getTime()) ? undefined : time;
-    },
-    text: () => Buffer.concat(chunks).toString("utf8"),
+    answer: () => answer,
   };
 }
