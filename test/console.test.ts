@@ -6,13 +6,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import postgres from "postgres";
 import { emptyFolder, runConsole, startConsole } from "./childConsole.ts";
-import {
-  CLIENT_SECRET,
-  fillTable,
-  makeTenants,
-  settingsFor,
-  startTestStandIn,
-} from "./sampleTenants.ts";
+import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 import { startSavedPostgres, testDatabases } from "./testDatabase.ts";
 
 test("with nothing set, the demo says that it is one and logs on to three of its five customers", async () => {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { startCountingProxy } from "./bench/countingProxy.ts";
 import { emptyFolder, startConsole } from "./childConsole.ts";
-import { fillTable, makeTenants, settingsFor, startTestStandIn } from "./sampleTenants.ts";
+import { fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 import { testDatabases } from "./testDatabase.ts";
 
 const ROOT = new URL("..", import.meta.url).href;

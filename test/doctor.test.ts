@@ -8,13 +8,8 @@ import { fileURLToPath } from "node:url";
 import { checkRuntime } from "../src/doctor/diagnoseSettings.ts";
 import type { StandIn } from "../fixtures/standIn.ts";
 import { emptyFolder, runConsole } from "./childConsole.ts";
-import {
-  CLIENT_SECRET,
-  fillTable,
-  makeTenants,
-  settingsFor,
-  startTestStandIn,
-} from "./sampleTenants.ts";
+import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 import { type TestDatabase, testDatabases } from "./testDatabase.ts";
 
 const DOCTOR = fileURLToPath(new URL("../src/doctor.ts", import.meta.url));

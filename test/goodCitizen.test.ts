@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Misbehaviour, Place, Tenant } from "../fixtures/standIn.ts";
 import { startConsole } from "./childConsole.ts";
-import { fillTable, makeTenants, settingsFor, startTestStandIn } from "./sampleTenants.ts";
+import { fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 import { testDatabases } from "./testDatabase.ts";
 
 const FORGERIES = [

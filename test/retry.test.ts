@@ -19,7 +19,8 @@ import type { HttpOptions } from "../src/http.ts";
 import { createHttpClient } from "../src/httpClient.ts";
 import { retry } from "../src/retry.ts";
 import { readTenantState } from "../src/tenantState.ts";
-import { makeTenants, startTestStandIn } from "./sampleTenants.ts";
+import { makeTenants } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05Z");
 const HOUR = 3600_000;

@@ -8,7 +8,6 @@ import {
   startStandIn,
   type Tenant,
 } from "../fixtures/standIn.ts";
-import { endWithFile } from "./leftRunning.ts";
 
 export const CLIENT_SECRET = "client-secret-c0ffee";
 const KEY_FILE = new URL("../fixtures/keys/app-key.pkcs8.pem", import.meta.url);
@@ -22,11 +21,11 @@ export function makeTenants(count: number): Tenant[] {
   }));
 }
 
-export async function startTestStandIn(
+export async function startSampleStandIn(
   tenants: Tenant[],
   options: Partial<StandInOptions> = {},
 ): Promise<StandIn> {
-  const standIn = await startStandIn({
+  return await startStandIn({
     applicationPublicKey: await readFile(
       new URL("../fixtures/keys/app-key.pub.pem", import.meta.url),
       "utf8",
@@ -35,7 +34,6 @@ export async function startTestStandIn(
     tenants,
     ...options,
   });
-  return { ...standIn, close: endWithFile(standIn.close) };
 }
 
 /** Replaces what the table holds. */

@@ -5,13 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Misbehaviour, Place } from "../fixtures/standIn.ts";
 import { startConsole } from "./childConsole.ts";
-import {
-  CLIENT_SECRET,
-  fillTable,
-  makeTenants,
-  settingsFor,
-  startTestStandIn,
-} from "./sampleTenants.ts";
+import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 import { testDatabases } from "./testDatabase.ts";
 
 /** Trouble whose error messages could repeat what was sent or received. */

@@ -3,7 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { runConsole, startConsole } from "./childConsole.ts";
-import { fillTable, makeTenants, settingsFor, startTestStandIn } from "./sampleTenants.ts";
+import { fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 import { testDatabases } from "./testDatabase.ts";
 
 interface Span {

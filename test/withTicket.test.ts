@@ -17,7 +17,8 @@ import { noTelemetry } from "../src/telemetry.ts";
 import { createTenantStates } from "../src/tenantStates.ts";
 import { createTickets, TICKET_LIFETIME_MS } from "../src/tickets.ts";
 import { type Access, type Tools, withTicket } from "../src/withTicket.ts";
-import { CLIENT_SECRET, makeTenants, startTestStandIn } from "./sampleTenants.ts";
+import { CLIENT_SECRET, makeTenants } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05Z");
 const HOUR = 3600_000;

@@ -17,13 +17,8 @@ import { noTelemetry } from "../src/telemetry.ts";
 import { createTickets, TICKET_LIFETIME_MS } from "../src/tickets.ts";
 import type { Tools } from "../src/withTicket.ts";
 import { emptyFolder, runConsole, startConsole } from "./childConsole.ts";
-import {
-  CLIENT_SECRET,
-  fillTable,
-  makeTenants,
-  settingsFor,
-  startTestStandIn,
-} from "./sampleTenants.ts";
+import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { startTestStandIn } from "./testStandIn.ts";
 import { type TestDatabase, testDatabases } from "./testDatabase.ts";
 import { readFile } from "node:fs/promises";
 

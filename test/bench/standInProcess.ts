@@ -1,14 +1,14 @@
 // The stand-in in a process of its own. Prints its login address; answers each line with how often it was asked what.
 import { createInterface } from "node:readline";
 import process from "node:process";
-import { makeTenants, startTestStandIn } from "../sampleTenants.ts";
+import { makeTenants, startSampleStandIn } from "../sampleTenants.ts";
 
 const { customers, latencyMs } = JSON.parse(process.argv[2] ?? "") as {
   customers: number;
   latencyMs: number;
 };
 const HOUR_MS = 3600_000;
-const standIn = await startTestStandIn(makeTenants(customers), {
+const standIn = await startSampleStandIn(makeTenants(customers), {
   latencyMs,
   // Longer than any measurement: later polls are calls and nothing else.
   stateValidMs: HOUR_MS,
