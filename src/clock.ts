@@ -5,10 +5,16 @@ export interface Clock {
    * Compares the time that a refused token was signed at with SuperOffice's time. Where they are too far apart the
    * clock is corrected for what follows.
    *
-   * @returns undefined when the times agree, so that they do not explain the refusal; else by how many seconds this
-   * machine's clock is ahead (negative: behind), and whether that was not known before
+   * @returns undefined when the times agree, so that they do not explain the refusal
    */
-  correct(signedAt: Date, serverTime: Date): { secondsAhead: number; isNews: boolean } | undefined;
+  correct(signedAt: Date, serverTime: Date): ClockDifference | undefined;
+}
+
+export interface ClockDifference {
+  /** By how many seconds this machine's clock is ahead; negative: behind. */
+  secondsAhead: number;
+  /** Whether that was not known before. */
+  isNews: boolean;
 }
 
 /** The minute of a signed system token is no finer. */

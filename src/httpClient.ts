@@ -29,73 +29,69 @@ export function createHttpClient(): Send {
     const { origin, host, pathname, search } = new URL(url);
 
     return new Promise<HttpAnswer>((resolve, reject) => {
+      if (signal.aborted) throw new StoppedError(`Stopped during ${purpose}`);
       let connection: Dispatcher.DispatchController | undefined;
       let failure: Error | undefined;
       let answer: Pick<HttpAnswer, "status" | "headers">;
       const chunks: Uint8Array[] = [];
       let length = 0;
 
+      const asking = {
+        stop: () => asking.fail(new StoppedError(`Stopped during ${purpose}`)),
+        end() {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", asking.stop);
+        },
+        fail(cause: Error) {
+          if (failure !== undefined) return;
+          failure = cause instanceof ConsoleError ? cause : new NetworkError(
+            `${host} could not be reached for ${purpose}: ${reasonOf(cause)}`,
+            { cause },
+          );
+          asking.end();
+          reject(failure);
+          // A request that waits for its connection has none to end yet.
+          connection?.abort(failure);
+        },
+        onRequestStart(started: Dispatcher.DispatchController) {
+          connection = started;
+          if (failure !== undefined) connection.abort(failure);
+        },
+        onResponseStart(_: unknown, status: number, headers: HttpAnswer["headers"]) {
+          answer = { status, headers };
+        },
+        onResponseData(_: unknown, chunk: Uint8Array) {
+          length += chunk.length;
+          if (length <= maxBytes) chunks.push(chunk);
+          else {
+            const message = `${host} answered ${purpose} with more than ${maxBytes} bytes`;
+            asking.fail(new UnreadableAnswerError(message));
+          }
+        },
+        onResponseEnd() {
+          asking.end();
+          const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+          resolve({ purpose, host, ...answer, bytes });
+        },
+        onResponseError: (_: unknown, error: Error) => asking.fail(error),
+      };
       const timer = setTimeout(() => {
         const seconds = Math.round(timeoutMs) / 1000;
-        fail(new RequestTimeoutError(`${host} did not answer ${purpose} within ${seconds} s`));
-      }, timeoutMs);
-      const stop = () => fail(new StoppedError(`Stopped during ${purpose}`));
-      signal.addEventListener("abort", stop);
-
-      function end(): void {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", stop);
-      }
-
-      function fail(cause: Error): void {
-        if (failure !== undefined) return;
-        failure = cause instanceof ConsoleError ? cause : new NetworkError(
-          `${host} could not be reached for ${purpose}: ${reasonOf(cause)}`,
-          { cause },
+        asking.fail(
+          new RequestTimeoutError(`${host} did not answer ${purpose} within ${seconds} s`),
         );
-        end();
-        reject(failure);
-        // A request that waits for its connection has none to end yet.
-        connection?.abort(failure);
-      }
-
-      if (signal.aborted) return stop();
-      const asked = {
-        origin,
-        path: pathname + search,
-        method: method as Dispatcher.HttpMethod,
-        headers: { accept: "application/json", ...headers },
-        body: body ?? null,
-      };
+      }, timeoutMs);
+      signal.addEventListener("abort", asking.stop);
       try {
-        agent.dispatch(asked, {
-          onRequestStart(started) {
-            connection = started;
-            if (failure !== undefined) connection.abort(failure);
-          },
-          onResponseStart(_, status, headers) {
-            answer = { status, headers };
-          },
-          onResponseData(_, chunk) {
-            length += chunk.length;
-            if (length <= maxBytes) chunks.push(chunk);
-            else {
-              fail(
-                new UnreadableAnswerError(
-                  `${host} answered ${purpose} with more than ${maxBytes} bytes`,
-                ),
-              );
-            }
-          },
-          onResponseEnd() {
-            end();
-            const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-            resolve({ purpose, host, ...answer, bytes });
-          },
-          onResponseError: (_, error) => fail(error),
-        });
+        agent.dispatch({
+          origin,
+          path: pathname + search,
+          method: method as Dispatcher.HttpMethod,
+          headers: { accept: "application/json", ...headers },
+          body: body ?? null,
+        }, asking);
       } catch (error) {
-        fail(error as Error);
+        asking.fail(error as Error);
       }
     });
   };

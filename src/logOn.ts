@@ -1,7 +1,8 @@
 import type { Logger } from "@logtape/logtape";
 import { callTenant, type Principal } from "./callTenant.ts";
 import type { Customer } from "./loadCustomers.ts";
-import { type Tools, withTicket } from "./withTicket.ts";
+import type { Tools } from "./step.ts";
+import { withTicket } from "./withTicket.ts";
 
 /** A log-on that worked. */
 export interface LoggedOn {

@@ -25,15 +25,20 @@ export async function retry<T>(
   monotonicMs: () => number,
   mayRepeat: (error: unknown) => boolean = isPassing,
 ): Promise<T> {
-  const msLeft = () => endsAt - monotonicMs();
-  let firstError: unknown;
   try {
     http.signal.throwIfAborted();
     return await attempt(http);
   } catch (error) {
     if (!mayRepeat(error)) throw error;
-    firstError = error;
+    return await repeat(error, attempt, http, endsAt, monotonicMs, mayRepeat);
   }
+}
+
+async function repeat<T>(
+  firstError: unknown,
+  ...[attempt, http, endsAt, monotonicMs, mayRepeat]: Required<Parameters<typeof retry<T>>>
+): Promise<T> {
+  const msLeft = () => endsAt - monotonicMs();
   return await pRetry(
     (number) =>
       number === 1

@@ -17,7 +17,7 @@ import type { StatusLine } from "./statusLine.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { createTenantStates } from "./tenantStates.ts";
 import { createTickets, TICKET_LIFETIME_MS } from "./tickets.ts";
-import type { Tools } from "./withTicket.ts";
+import type { Tools } from "./step.ts";
 import { type LoadedWork, runWork } from "./work.ts";
 
 /** What the console needs from the program around it. */

@@ -3,7 +3,8 @@ import { BusyError, UnexpectedStatusError, UntrustedHostError } from "./errors.t
 import { type HttpAnswer, unexpectedStatus } from "./http.ts";
 import type { Customer } from "./loadCustomers.ts";
 import { isPassing } from "./retry.ts";
-import { type Tools, withTicket } from "./withTicket.ts";
+import type { Tools } from "./step.ts";
+import { withTicket } from "./withTicket.ts";
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const STATUSES_WITHOUT_BODY = [204, 205, 304];

@@ -3,8 +3,10 @@ import type { TenantState } from "./tenantState.ts";
 
 /** The tenants' states, kept for as long as SuperOffice says that they hold. */
 export interface TenantStates {
-  /** The state as kept, or as `read` gives it. */
-  get(customer: Customer, read: () => Promise<TenantState>): Promise<TenantState>;
+  /** The state, when one is kept that still holds. */
+  get(customer: Customer): TenantState | undefined;
+  /** Reads the state, and keeps it. */
+  renew(customer: Customer, read: () => Promise<TenantState>): Promise<TenantState>;
   /** Says that the state is not true any more: the tenant moved, or cannot be reached. */
   forget(customer: Customer): void;
 }
@@ -19,7 +21,8 @@ const LONGEST_MS = 15 * 60 * 1000;
  * @see SuperOffice's page "Tenant status"
  */
 export function createTenantStates(pollMs: number, monotonicMs: () => number): TenantStates {
-  const kept = new Map<string, { state: TenantState; contextIdentifier: string; until: number }>();
+  // Only what is needed, since there may be a hundred thousand.
+  const kept = new Map<string, TenantState & { contextIdentifier: string; until: number }>();
   const shortestMs = 2 * pollMs;
   let sweptAt = monotonicMs();
 
@@ -31,15 +34,16 @@ export function createTenantStates(pollMs: number, monotonicMs: () => number): T
   }
 
   return {
-    async get({ id, contextIdentifier }, read) {
+    get({ id, contextIdentifier }) {
       const found = kept.get(id);
-      if (found?.contextIdentifier === contextIdentifier && monotonicMs() < found.until) {
-        return found.state;
-      }
+      const holds = found?.contextIdentifier === contextIdentifier && monotonicMs() < found.until;
+      return holds ? found : undefined;
+    },
+    async renew({ id, contextIdentifier }, read) {
       const state = await read();
       sweep();
       const keepMs = Math.max(shortestMs, Math.min(state.validForMs, LONGEST_MS));
-      kept.set(id, { state, contextIdentifier, until: monotonicMs() + keepMs });
+      kept.set(id, { ...state, contextIdentifier, until: monotonicMs() + keepMs });
       return state;
     },
     forget: ({ id }) => void kept.delete(id),

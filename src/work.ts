@@ -7,7 +7,7 @@ import { ConsoleError, SettingsError, WorkError } from "./errors.ts";
 import type { Customer } from "./loadCustomers.ts";
 import type { LoggedOn } from "./logOn.ts";
 import { createTenantFetch } from "./tenantFetch.ts";
-import type { Tools } from "./withTicket.ts";
+import type { Tools } from "./step.ts";
 
 /** What a work script gets, once for each customer and poll. */
 export interface WorkContext {

@@ -24,8 +24,8 @@ beforeEach(() => {
 });
 
 /** The state as kept or read; each that is read has an address of its own. */
-function get(customer: Customer, given: Partial<TenantState> = {}): Promise<TenantState> {
-  return states.get(customer, () => {
+async function get(customer: Customer, given: Partial<TenantState> = {}): Promise<TenantState> {
+  return states.get(customer) ?? await states.renew(customer, () => {
     const api = `https://online${++reads}.superoffice.com/${customer.contextIdentifier}/api`;
     const state = { state: "Running", isRunning: true, api, validForMs: 5 * MINUTE, ...given };
     return Promise.resolve(state);
@@ -36,7 +36,7 @@ describe("a tenant's state", () => {
   test("is kept until it is no longer valid, and then read again", async () => {
     const first = await get(anna);
     clock += 5 * MINUTE - 1;
-    assert.equal(await get(anna), first);
+    assert.equal((await get(anna)).api, first.api);
     assert.equal(reads, 1);
     clock += 1;
     assert.equal((await get(anna)).api, "https://online2.superoffice.com/Cust1/api");
@@ -75,7 +75,7 @@ describe("a tenant's state", () => {
   }
 
   test("is kept from when it was read, not from when it was asked for", async () => {
-    await states.get(anna, () => {
+    await states.renew(anna, () => {
       clock += MINUTE;
       return Promise.resolve({ state: "Running", isRunning: true, api: null, validForMs: MINUTE });
     });
@@ -126,7 +126,7 @@ describe("a tenant's state", () => {
 
   test("that could not be read is not kept", async () => {
     const failing = () => Promise.reject(new Error("no answer"));
-    await assert.rejects(states.get(anna, failing), { message: "no answer" });
+    await assert.rejects(states.renew(anna, failing), { message: "no answer" });
     await get(anna);
     assert.equal(reads, 1);
   });
@@ -135,7 +135,7 @@ describe("a tenant's state", () => {
     await get(anna);
     clock += 5 * MINUTE;
     const failing = () => Promise.reject(new Error("no answer"));
-    await assert.rejects(states.get(anna, failing), { message: "no answer" });
+    await assert.rejects(states.renew(anna, failing), { message: "no answer" });
   });
 
   test("that is still valid outlives the sweep of those that are over", async () => {

@@ -16,7 +16,8 @@ import { createSigner } from "../src/signToken.ts";
 import { noTelemetry } from "../src/telemetry.ts";
 import { createTenantStates } from "../src/tenantStates.ts";
 import { createTickets, TICKET_LIFETIME_MS } from "../src/tickets.ts";
-import { type Access, type Tools, withTicket } from "../src/withTicket.ts";
+import type { Tools } from "../src/step.ts";
+import { type Access, withTicket } from "../src/withTicket.ts";
 import { CLIENT_SECRET, makeTenants } from "./sampleTenants.ts";
 import { startTestStandIn } from "./testStandIn.ts";
 

@@ -15,7 +15,7 @@ import { createTenantFetch } from "../src/tenantFetch.ts";
 import { createTenantStates } from "../src/tenantStates.ts";
 import { noTelemetry } from "../src/telemetry.ts";
 import { createTickets, TICKET_LIFETIME_MS } from "../src/tickets.ts";
-import type { Tools } from "../src/withTicket.ts";
+import type { Tools } from "../src/step.ts";
 import { emptyFolder, runConsole, startConsole } from "./childConsole.ts";
 import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
 import { startTestStandIn } from "./testStandIn.ts";
