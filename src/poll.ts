@@ -1,5 +1,4 @@
 import type { Logger } from "@logtape/logtape";
-import PQueue from "p-queue";
 import type { Backoff } from "./backoff.ts";
 import {
   DeniedError,
@@ -16,6 +15,7 @@ import type { Customer } from "./loadCustomers.ts";
 import type { LoggedOn } from "./logOn.ts";
 import type { Result } from "./recordResults.ts";
 import type { Secrets } from "./redact.ts";
+import { createSlots, type Slots } from "./slots.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What one poll came to. */
@@ -41,9 +41,9 @@ export interface PollMemory {
   /** The states of the tenants that take no calls, by the customers' ids, as they were last told. */
   toldStates: Map<string, string>;
   /** Lets CONCURRENCY customers be worked on at once. */
-  slots: PQueue;
+  slots: Slots;
   /** Lets slow customers have a quarter of the slots. */
-  slowSlots: PQueue;
+  slowSlots: Slots;
 }
 
 export function createPollMemory(concurrency: number): PollMemory {
@@ -51,8 +51,8 @@ export function createPollMemory(concurrency: number): PollMemory {
     inHand: new Set(),
     slow: new Set(),
     toldStates: new Map(),
-    slots: new PQueue({ concurrency }),
-    slowSlots: new PQueue({ concurrency: Math.ceil(concurrency / 4) }),
+    slots: createSlots(concurrency),
+    slowSlots: createSlots(Math.ceil(concurrency / 4)),
   };
 }
 
@@ -105,36 +105,43 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
   let total = 0;
   void progress?.total().then((count) => total = count, () => {});
 
+  /** Works on a customer that has its slot, and gives that back. */
   async function take(customer: Customer): Promise<void> {
-    if (stop.aborted) return;
-    const outcome = await workOn(customer, parts).catch((error) => {
-      log.error("{problem}. {remedy} [{code}]", problemOf(error));
-      return "failed" as const;
-    });
-    summary[outcome]++;
-    telemetry.count(COUNTERS[outcome]);
-    const done = summary.loggedOn + summary.skipped + summary.failed;
-    progress?.tell(done, Math.max(done, total), monotonicMs() - startedAt);
+    if (!stop.aborted) {
+      const outcome = await workOn(customer, parts).catch((error) => {
+        log.error("{problem}. {remedy} [{code}]", problemOf(error));
+        return "failed" as const;
+      });
+      summary[outcome]++;
+      telemetry.count(COUNTERS[outcome]);
+      const done = summary.loggedOn + summary.skipped + summary.failed;
+      progress?.tell(done, Math.max(done, total), monotonicMs() - startedAt);
+    }
+    inHand.delete(customer.id);
+    slots.free();
+  }
+
+  /** The slow ones queue among themselves, and hold nobody else up. */
+  async function takeSlowly(customer: Customer): Promise<void> {
+    await slowSlots.take();
+    await slots.take();
+    await take(customer);
+    slowSlots.free();
   }
 
   try {
     for await (const customer of loadCustomers()) {
-      // At most one customer waits for a slot, so that rows are read no faster than they are worked on.
-      await slots.onSizeLessThan(1);
       if (stop.aborted) break;
       troubledBefore.delete(customer.id);
       if (inHand.has(customer.id)) summary.stillInHand++;
       else if (!backoff.mayTry(customer)) summary.waiting++;
       else {
         inHand.add(customer.id);
-        // The slow ones queue among themselves, and hold nobody else up.
-        const taken = slow.has(customer.id)
-          ? slowSlots.add(() => slots.add(() => take(customer)))
-          : slots.add(() => take(customer));
-        const work = taken.finally(() => {
-          inHand.delete(customer.id);
-          working.delete(work);
-        });
+        const isSlow = slow.has(customer.id);
+        // Rows are read no faster than they are worked on.
+        if (!isSlow) await slots.take();
+        const work = (isSlow ? takeSlowly(customer) : take(customer))
+          .then(() => void working.delete(work));
         working.add(work);
       }
     }
@@ -188,7 +195,11 @@ async function workOn(customer: Customer, parts: PollParts): Promise<Outcome> {
       () => logOn(customer, log),
     );
     const { associate, associateId } = loggedOn.principal;
-    log.info("Logged on to context {customer} as {associate}", { associate, associateId });
+    parts.log.info("Logged on to context {customer} as {associate}", {
+      customer: contextIdentifier,
+      associate,
+      associateId,
+    });
     const summary = await work?.(customer, loggedOn, log);
     if (summary !== undefined) log.info("{customer}: {summary}", { summary });
     record({ id, syncedAt, error: null });
