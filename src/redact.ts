@@ -24,23 +24,30 @@ export interface Secrets extends Iterable<string> {
 /** Shorter than this, a secret would be found inside ordinary words. */
 const SHORTEST_SECRET = 4;
 
+function formsOf(secret: string): Set<string> {
+  return secret.length < SHORTEST_SECRET
+    ? new Set()
+    : new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+}
+
 /** Keeps secrets in the forms in which they may stand in a text: as they are, in JSON, and in addresses. */
 export function createSecrets(secrets: Iterable<string> = []): Secrets {
   const uses = new Map<string, number>();
-  const formsOf = (secret: string) =>
-    secret.length < SHORTEST_SECRET
-      ? []
-      : new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+  // Made once for each secret, since encoding takes time.
+  const forms = new Map<string, Set<string>>();
   const kept: Secrets = {
     add(secret) {
-      for (const form of formsOf(secret)) uses.set(form, (uses.get(form) ?? 0) + 1);
+      const own = forms.get(secret) ?? formsOf(secret);
+      forms.set(secret, own);
+      for (const form of own) uses.set(form, (uses.get(form) ?? 0) + 1);
     },
     delete(secret) {
-      for (const form of formsOf(secret)) {
+      for (const form of forms.get(secret) ?? []) {
         const left = (uses.get(form) ?? 0) - 1;
         if (left > 0) uses.set(form, left);
         else uses.delete(form);
       }
+      if (!uses.has(secret)) forms.delete(secret);
     },
     [Symbol.iterator]: () => uses.keys(),
   };
