@@ -80,6 +80,12 @@ export class RequestTimeoutError extends ConsoleError {
   readonly code = "REQUEST_TIMEOUT";
   readonly remedy =
     "If it goes on, look at status.superoffice.com, or raise REQUEST_TIMEOUT_SECONDS.";
+  readonly host: string | undefined;
+
+  constructor(message: string, host?: string) {
+    super(message);
+    this.host = host;
+  }
 }
 
 /** An answer with a status that the step has no other word for. */

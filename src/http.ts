@@ -111,7 +111,11 @@ export function textOf({ bytes }: Pick<HttpAnswer, "bytes">): string {
 const decoder = new TextDecoder();
 
 function excerpt(text: string): string {
-  const start = cutBetweenWords(text.replace(/<[^>]*>|\s+/g, " ").replace(/ +/g, " ").trim(), 120);
+  // Few letters are searched for markup: in many it would take minutes.
+  const start = cutBetweenWords(
+    cutBetweenWords(text, 4000).replace(/<[^>]*>|\s+/g, " ").replace(/ +/g, " ").trim(),
+    120,
+  );
   return start === "" ? "" : ` («${start}»)`;
 }
 

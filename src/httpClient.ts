@@ -11,9 +11,9 @@ import type { HttpAnswer, Send } from "./http.ts";
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /**
- * An HTTP client that keeps connections open between requests, and sends each request once (Deno's own `fetch` repeats
- * one whose connection closes before the answer, which for an exchange would leave a second record in the tenant's
- * database). Redirects are not followed.
+ * An HTTP client that keeps connections open between requests, and sends each request once: what is repeated is for
+ * its caller to say. (Deno's own `fetch` repeats one whose connection closes before the answer.) Redirects are not
+ * followed.
  *
  * What it gives throws {@link NetworkError}, {@link RequestTimeoutError}, {@link StoppedError}, or
  * {@link UnreadableAnswerError} when the answer is longer than allowed.
@@ -21,7 +21,8 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
  * @see https://undici.nodejs.org (api/Dispatcher, api/Agent)
  */
 export function createHttpClient(): Send {
-  // The time limit of a request holds for the whole of it, from the connecting to the answer's last byte.
+  // A request's own time limit holds for the whole of it, to the answer's last byte. Connecting may take 10 seconds of
+  // it: a connection that never comes about must not be waited for when nobody wants it any more.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
   return (request, { timeoutMs, signal }) => {
@@ -44,10 +45,7 @@ export function createHttpClient(): Send {
         },
         fail(cause: Error) {
           if (failure !== undefined) return;
-          failure = cause instanceof ConsoleError ? cause : new NetworkError(
-            `${host} could not be reached for ${purpose}: ${reasonOf(cause)}`,
-            { cause },
-          );
+          failure = toConsoleError(cause, host, purpose);
           asking.end();
           reject(failure);
           // A request that waits for its connection has none to end yet.
@@ -78,7 +76,10 @@ export function createHttpClient(): Send {
       const timer = setTimeout(() => {
         const seconds = Math.round(timeoutMs) / 1000;
         asking.fail(
-          new RequestTimeoutError(`${host} did not answer ${purpose} within ${seconds} s`),
+          new RequestTimeoutError(
+            `${host} did not answer ${purpose} within ${seconds} s`,
+            host,
+          ),
         );
       }, timeoutMs);
       signal.addEventListener("abort", asking.stop);
@@ -95,6 +96,16 @@ export function createHttpClient(): Send {
       }
     });
   };
+}
+
+function toConsoleError(cause: Error & { code?: string }, host: string, purpose: string): Error {
+  if (cause instanceof ConsoleError) return cause;
+  if (cause.code === "UND_ERR_CONNECT_TIMEOUT") {
+    return new RequestTimeoutError(`${host} took no connection for ${purpose} in time`, host);
+  }
+  return new NetworkError(`${host} could not be reached for ${purpose}: ${reasonOf(cause)}`, {
+    cause,
+  });
 }
 
 /** Where a host has several addresses, their reasons stand in an AggregateError. */

@@ -36,12 +36,10 @@ async function signAndExchange(logOn: LogOn, signedAt: Date): Promise<string> {
         });
       }),
   );
-  telemetry.count("exchanges");
-  return await takeStep(
-    logOn,
-    "token exchanged for a ticket",
-    (http) => exchange(contextIdentifier, signedSystemToken, application, keySet, clock.now, http),
-  );
+  return await takeStep(logOn, "token exchanged for a ticket", (http) => {
+    telemetry.count("exchanges");
+    return exchange(contextIdentifier, signedSystemToken, application, keySet, clock.now, http);
+  });
 }
 
 function tellOfClock({ secondsAhead }: ClockDifference, log: Logger): void {

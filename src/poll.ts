@@ -71,6 +71,8 @@ export interface PollParts {
     tell: (done: number, total: number, elapsedMs: number) => void;
     end: () => void;
   };
+  /** When it does not answer in time, that makes no customer slow. */
+  loginHost: string;
   /** Where the secrets of the customers in hand are kept for the redaction. */
   secrets: Secrets;
   memory: PollMemory;
@@ -107,7 +109,8 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
 
   /** Works on a customer that has its slot, and gives that back. */
   async function take(customer: Customer): Promise<void> {
-    if (!stop.aborted) {
+    try {
+      if (stop.aborted) return;
       const outcome = await workOn(customer, parts).catch((error) => {
         log.error("{problem}. {remedy} [{code}]", problemOf(error));
         return "failed" as const;
@@ -116,9 +119,10 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
       telemetry.count(COUNTERS[outcome]);
       const done = summary.loggedOn + summary.skipped + summary.failed;
       progress?.tell(done, Math.max(done, total), monotonicMs() - startedAt);
+    } finally {
+      inHand.delete(customer.id);
+      slots.free();
     }
-    inHand.delete(customer.id);
-    slots.free();
   }
 
   /** The slow ones queue among themselves, and hold nobody else up. */
@@ -181,7 +185,7 @@ const COUNTERS = {
 /** Logs on to one customer's tenant, and says, records and remembers what came of it. */
 async function workOn(customer: Customer, parts: PollParts): Promise<Outcome> {
   const { id, contextIdentifier, systemUserToken } = customer;
-  const { logOn, work, record, backoff, telemetry, secrets, now } = parts;
+  const { logOn, work, record, backoff, telemetry, loginHost, secrets, now } = parts;
   const { slow, toldStates } = parts.memory;
   const log = parts.log.with({ customer: contextIdentifier });
   secrets.add(systemUserToken);
@@ -212,7 +216,7 @@ async function workOn(customer: Customer, parts: PollParts): Promise<Outcome> {
     if (!(error instanceof StoppedError)) {
       record({ id, syncedAt: null, error: `${problem.problem}. ${problem.remedy}` });
     }
-    if (error instanceof RequestTimeoutError) slow.add(id);
+    if (error instanceof RequestTimeoutError && error.host !== loginHost) slow.add(id);
     else slow.delete(id);
     if (needsPeople(error)) backoff.refused(customer);
     else backoff.passed(customer);

@@ -85,6 +85,7 @@ export async function runConsole(
       },
     }),
     backoff: createBackoff(run.pollMs, monotonicMs),
+    loginHost: new URL(target.loginUrl).host,
     secrets,
     memory: createPollMemory(run.concurrency),
     stop,

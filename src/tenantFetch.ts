@@ -7,6 +7,7 @@ import type { Tools } from "./step.ts";
 import { withTicket } from "./withTicket.ts";
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const REPEATABLE_METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"];
 const STATUSES_WITHOUT_BODY = [204, 205, 304];
 
 /**
@@ -26,12 +27,18 @@ export function createTenantFetch(
   log: Logger,
 ): typeof fetch {
   return async (input, init) => {
-    const request = new Request(addressOf(input, api), input instanceof Request ? input : init);
+    const address = addressOf(input, api);
+    const request = new Request(
+      input instanceof Request ? new Request(address, input) : address,
+      init,
+    );
+    request.signal.throwIfAborted();
     const path = request.url.slice(api.length);
     const call = `${request.method} ${path.split("?")[0]}`;
     const bytes = new Uint8Array(await request.arrayBuffer());
-    const mayHaveDone = request.method === "POST" || request.method === "PATCH";
+    const mayHaveDone = !REPEATABLE_METHODS.includes(request.method);
     let answer: HttpAnswer | undefined;
+    let answersError: UnexpectedStatusError | undefined;
     const ending = new AbortController();
     const end = () => ending.abort();
     for (const signal of [tools.http.signal, request.signal]) signal.addEventListener("abort", end);
@@ -58,15 +65,16 @@ export function createTenantFetch(
             },
             { ...http, signal: ending.signal },
           );
-          const error = unexpectedStatus(answer);
-          if ([401, 421].includes(error.status) || isPassing(error)) throw error;
+          if (answer.status < 400) return;
+          answersError = unexpectedStatus(answer);
+          if ([401, 421].includes(answer.status) || isPassing(answersError)) throw answersError;
         },
         call,
         mayHaveDone ? wasNotDone : isPassing,
       );
     } catch (error) {
       if (request.signal.aborted && !tools.http.signal.aborted) throw request.signal.reason;
-      if (answer === undefined || !(error instanceof UnexpectedStatusError)) throw error;
+      if (answer === undefined || error !== answersError) throw error;
     } finally {
       for (const signal of [tools.http.signal, request.signal]) {
         signal.removeEventListener("abort", end);

@@ -29,7 +29,8 @@ const claimsSchema = z.object({
   exp: seconds,
   [`${CLAIM}ctx`]: z.string(),
   [`${CLAIM}serial`]: z.union([z.string(), z.number().transform(String)]),
-  [`${CLAIM}ticket`]: z.string().min(1),
+  // It is sent in a header.
+  [`${CLAIM}ticket`]: z.string().regex(/^[\x20-\x7e]+$/),
 });
 
 /**

@@ -286,6 +286,10 @@ describe("readJson", () => {
     assert.throws(() => read(page), { message: /and no JSON \(«two words …»\)$/ });
   });
 
+  test("is not held up by a page that is full of markup", () => {
+    assert.throws(() => read("<".repeat(MIB)), { message: /and no JSON/ });
+  });
+
   test("says so when there is nothing at all", () => {
     assert.throws(() => read(""), {
       message: "host answered the test with status 200 and no JSON",

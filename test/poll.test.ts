@@ -76,6 +76,7 @@ function makeParts(concurrency: number): PollParts {
     secrets: new Set(),
     memory: createPollMemory(concurrency),
     stop: stop.signal,
+    loginHost: "login.example",
     now: () => NOW,
     monotonicMs: () => clock,
     log,
@@ -536,6 +537,14 @@ describe("a stop", () => {
     assert.deepEqual(worked, ["1"]);
     assert.equal(parts.memory.inHand.size, 0);
   });
+});
+
+test("a login host that does not answer in time makes no customer slow", async () => {
+  customers = makeCustomers(10);
+  const late = new RequestTimeoutError("no answer", parts.loginHost);
+  for (const { id } of customers) fails(id, late);
+  assert.equal((await poll()).failed, 10);
+  assert.equal(parts.memory.slow.size, 0);
 });
 
 describe("what became of a customer is recorded", () => {

@@ -182,6 +182,19 @@ test("the tenant's fetch takes a path, an address or a Request, and adds the cre
   await standIn.close();
 });
 
+test("the tenant's fetch takes a Request with what is to differ from it, and heeds its signal", async () => {
+  const { standIn, api, fetch } = await tenantFetch();
+  const request = new Request(`${api}/v1/Contact?$top=1`);
+  await assert.rejects(fetch(request, { signal: AbortSignal.abort(new Error("enough")) }), {
+    message: "enough",
+  });
+  assert.equal(standIn.counts.exchange, 0);
+  standIn.misbehave({ at: "call", how: "reset" });
+  await assert.rejects(fetch(request, { method: "POST", body: "{}" }), { code: "NETWORK_FAILED" });
+  assert.equal(standIn.counts.call, 1, "a POST is not repeated");
+  await standIn.close();
+});
+
 test("the tenant's fetch sends nothing outside the tenant's own address", async () => {
   const { standIn, api, fetch } = await tenantFetch();
   const other = api.replace("Cust10001", "Cust10002");
