@@ -127,7 +127,8 @@ async function runUntilStopped(
     seconds: run.pollMs / 1000,
     concurrency: run.concurrency,
   });
-  // Loaded after the first line, since it brings most of the packages.
+  // Loaded after the first line is out, since it brings most of the packages.
+  writeNow();
   const { runConsole } = await import("./runConsole.ts");
   const allWorked = await runConsole(run, target, work, once, {
     log,
