@@ -129,8 +129,7 @@ export async function startPoll(parts: PollParts): Promise<{ done: Promise<PollS
   async function takeSlowly(customer: Customer): Promise<void> {
     await slowSlots.take();
     await slots.take();
-    await take(customer);
-    slowSlots.free();
+    await take(customer).finally(slowSlots.free);
   }
 
   try {

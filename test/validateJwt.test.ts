@@ -238,6 +238,7 @@ describe("a JWT is refused", () => {
     [`${CLAIM}ctx`, undefined],
     [`${CLAIM}serial`, undefined],
     [`${CLAIM}ticket`, ""],
+    [`${CLAIM}ticket`, "7T:in two\nlines"],
     [`${CLAIM}ticket`, 7],
   ];
   for (const [claim, value] of malformed) {

@@ -231,6 +231,15 @@ test("the tenant's fetch gives a Response for every status, after what may help 
   await standIn.close();
 });
 
+test("the tenant's fetch tells why a refused ticket could not be replaced", async () => {
+  const { standIn, fetch } = await tenantFetch();
+  await fetch("v1/Contact");
+  standIn.forgetTickets();
+  standIn.misbehave({ at: "exchange", how: { status: 403 } });
+  await assert.rejects(fetch("v1/Contact"), { code: "FORBIDDEN", message: /the exchange/ });
+  await standIn.close();
+});
+
 test("a POST that may have done its work is not repeated, a GET is", async () => {
   const { standIn, fetch } = await tenantFetch();
   await fetch("v1/Contact");
@@ -243,6 +252,7 @@ test("a POST that may have done its work is not repeated, a GET is", async () =>
     return standIn.counts.call - before;
   };
   assert.equal(await callsOf("POST", "reset"), 1);
+  assert.equal(await callsOf("PATCH", "reset"), 1);
   assert.equal(await callsOf("POST", { status: 500 }), 1);
   assert.ok(await callsOf("POST", { status: 429 }) > 1);
   assert.ok(await callsOf("GET", "reset") > 1);
