@@ -3,24 +3,12 @@ import { after, before, test } from "node:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { getLogger } from "@logtape/logtape";
 import type { Place, StandIn } from "../fixtures/standIn.ts";
-import { createClock } from "../src/clock.ts";
-import { createHttpClient } from "../src/httpClient.ts";
-import { createKeySet } from "../src/keySet.ts";
-import type { Customer } from "../src/loadCustomers.ts";
-import { createSigner } from "../src/signToken.ts";
-import { importPrivateKey } from "../src/privateKey.ts";
-import { createTenantFetch } from "../src/tenantFetch.ts";
-import { createTenantStates } from "../src/tenantStates.ts";
-import { noTelemetry } from "../src/telemetry.ts";
-import { createTickets, TICKET_LIFETIME_MS } from "../src/tickets.ts";
-import type { Tools } from "../src/step.ts";
 import { emptyFolder, runConsole, startConsole } from "./childConsole.ts";
-import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
+import { createTestConsole } from "./testConsole.ts";
 import { startTestStandIn } from "./testStandIn.ts";
 import { type TestDatabase, testDatabases } from "./testDatabase.ts";
-import { readFile } from "node:fs/promises";
 
 const SAMPLES: [string, RegExp][] = [
   ["readContacts.ts", /Cust10001: 3 contacts read$/m],
@@ -132,34 +120,10 @@ for (const [what, source, message] of WRONG) {
 async function tenantFetch() {
   const tenants = makeTenants(2);
   const standIn = await startTestStandIn(tenants);
-  const http = {
-    send: createHttpClient(),
-    timeoutMs: 2000,
-    signal: new AbortController().signal,
-  };
-  const monotonicMs = () => performance.now();
-  const key = await readFile(new URL("../fixtures/keys/app-key.xml", import.meta.url), "utf8");
-  const tools: Tools = {
-    application: { loginUrl: standIn.loginUrl, clientSecret: CLIENT_SECRET },
-    sign: createSigner(await importPrivateKey(key)),
-    keySet: createKeySet(standIn.loginUrl, http, monotonicMs),
-    tickets: createTickets(TICKET_LIFETIME_MS, monotonicMs),
-    states: createTenantStates(15_000, monotonicMs),
-    http,
-    clock: createClock(() => new Date()),
-    telemetry: noTelemetry,
-    monotonicMs,
-  };
-  const { contextIdentifier, systemUserToken } = tenants[0]!;
-  const customer: Customer = {
-    id: "1",
-    contextIdentifier,
-    systemUserToken,
-    lastSync: null,
-    hasError: false,
-  };
+  const { contextIdentifier } = tenants[0]!;
   const api = `${standIn.hostUrls[0]}/${contextIdentifier}/api`;
-  return { standIn, api, fetch: createTenantFetch(customer, api, tools, getLogger("test")) };
+  const tested = createTestConsole(standIn, { requestTimeoutMs: 2000 });
+  return { standIn, api, fetch: await tested.fetchFor(tenants[0]!) };
 }
 
 test("the tenant's fetch takes a path, an address or a Request, and adds the credentials", async () => {

@@ -1,33 +1,18 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Logger } from "@logtape/logtape";
 import type { Place, StandIn, Tenant, Trouble } from "../fixtures/standIn.ts";
-import { callTenant, type Principal } from "../src/callTenant.ts";
-import { createClock } from "../src/clock.ts";
+import type { Principal } from "../src/callTenant.ts";
 import { SigningError, TenantNotRunningError } from "../src/errors.ts";
-import type { Send } from "../src/http.ts";
-import { createHttpClient } from "../src/httpClient.ts";
-import { createKeySet } from "../src/keySet.ts";
-import type { Customer } from "../src/loadCustomers.ts";
 import { closeLog, openLog } from "../src/log.ts";
-import { importPrivateKey } from "../src/privateKey.ts";
-import { createSigner } from "../src/signToken.ts";
-import { noTelemetry } from "../src/telemetry.ts";
-import { createTenantStates } from "../src/tenantStates.ts";
-import { createTickets, TICKET_LIFETIME_MS } from "../src/tickets.ts";
-import type { Tools } from "../src/step.ts";
-import { type Access, withTicket } from "../src/withTicket.ts";
+import { TICKET_LIFETIME_MS } from "../src/tickets.ts";
 import { CLIENT_SECRET, makeTenants } from "./sampleTenants.ts";
+import { createTestConsole, type TestConsole, type TestConsoleOptions } from "./testConsole.ts";
 import { startTestStandIn } from "./testStandIn.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05Z");
 const HOUR = 3600_000;
 const CROWD = 20;
-
-const key = new URL("../fixtures/keys/app-key.pkcs8.pem", import.meta.url);
-const sign = createSigner(await importPrivateKey(await readFile(key, "utf8")));
-const send = createHttpClient();
 
 let standIn: StandIn;
 let endTroubles: (() => void)[] = [];
@@ -38,11 +23,9 @@ let lines: { level: string; message: string; [property: string]: unknown }[];
 let monotonic: number;
 /** The time of day by this machine. */
 let machineTime: number;
-let tools: Tools;
+let tested: TestConsole;
 /** What was asked of the stand-in since the test began. */
 let asked: () => Record<Place, number>;
-/** The addresses of the calls since the test began. */
-let apis: string[];
 
 before(async () => {
   standIn = await startTestStandIn(makeTenants(CROWD), { now: () => NOW });
@@ -64,7 +47,6 @@ beforeEach(() => {
   for (const tenant of tenants) standIn.tenants.set(tenant.contextIdentifier.toLowerCase(), tenant);
   standIn.forgetTickets();
   lines = [];
-  apis = [];
   monotonic = 1_000_000;
   machineTime = NOW;
   const { state, exchange, call, keys } = standIn.counts;
@@ -74,26 +56,16 @@ beforeEach(() => {
     exchange: standIn.counts.exchange - exchange,
     call: standIn.counts.call - call,
   });
-  tools = makeTools({});
+  tested = makeConsole();
 });
 
-function makeTools({ lifetimeMs = TICKET_LIFETIME_MS, client = send }: {
-  lifetimeMs?: number;
-  client?: Send;
-}): Tools {
-  const http = { send: client, timeoutMs: 30_000, signal: new AbortController().signal };
-  const monotonicMs = () => monotonic;
-  return {
-    application: { loginUrl: standIn.loginUrl, clientSecret: CLIENT_SECRET },
-    sign,
-    keySet: createKeySet(standIn.loginUrl, http, monotonicMs),
-    tickets: createTickets(lifetimeMs, monotonicMs),
-    states: createTenantStates(15_000, monotonicMs),
-    http,
-    clock: createClock(() => new Date(machineTime)),
-    telemetry: noTelemetry,
-    monotonicMs,
-  };
+function makeConsole(options: TestConsoleOptions = {}): TestConsole {
+  return createTestConsole(standIn, {
+    monotonicMs: () => monotonic,
+    machineTime: () => new Date(machineTime),
+    log,
+    ...options,
+  });
 }
 
 function misbehave(trouble: Trouble): () => void {
@@ -112,23 +84,9 @@ function when(place: Place, act: () => void): void {
   standIn.events.on("request", listener);
 }
 
-function customerOf({ contextIdentifier, systemUserToken }: Tenant): Customer {
-  const id = contextIdentifier.slice("Cust".length);
-  return { id, contextIdentifier, systemUserToken, lastSync: null, hasError: false };
-}
-
 /** Calls a tenant, the first when left out. */
-async function call(tenant = tenants[0]!, given: Partial<Tools> = {}): Promise<Principal> {
-  const { contextIdentifier } = tenant;
-  return await withTicket(
-    customerOf(tenant),
-    { ...tools, ...given },
-    log.with({ customer: contextIdentifier }),
-    ({ api, ticket, http }: Access) => {
-      apis.push(api);
-      return callTenant(contextIdentifier, api, ticket, tools.application, http);
-    },
-  );
+async function call(tenant = tenants[0]!, on = tested): Promise<Principal> {
+  return (await on.logOn(tenant)).principal;
 }
 
 const apiOf = (host: 0 | 1) => `${standIn.hostUrls[host]}/${tenants[0]!.contextIdentifier}/api`;
@@ -138,7 +96,7 @@ describe("a tenant is called", () => {
   test("after its state was read and a ticket was made", async () => {
     assert.equal((await call()).associate, "Associate 10001");
     assert.deepEqual(asked(), { keys: 1, state: 1, exchange: 1, call: 1 });
-    assert.deepEqual(apis, [apiOf(0)]);
+    assert.deepEqual(tested.apis, [apiOf(0)]);
   });
 
   test("and then again with the same state and ticket", async () => {
@@ -188,7 +146,7 @@ describe("a tenant is called", () => {
   });
 
   test("with a new ticket each time when none is kept", async () => {
-    tools = makeTools({ lifetimeMs: 0 });
+    tested = makeConsole({ reusesTickets: false });
     await call();
     await call();
     assert.deepEqual(asked(), { keys: 1, state: 1, exchange: 2, call: 2 });
@@ -253,7 +211,7 @@ describe("a tenant that moved", () => {
     tenants[0]!.host = 1;
     assert.equal((await call()).associate, "Associate 10001");
     assert.deepEqual(asked(), { keys: 1, state: 2, exchange: 1, call: 3 });
-    assert.deepEqual(apis, [apiOf(0), apiOf(0), apiOf(1)]);
+    assert.deepEqual(tested.apis, [apiOf(0), apiOf(0), apiOf(1)]);
     await call();
     assert.deepEqual(asked(), { keys: 1, state: 2, exchange: 1, call: 4 });
   });
@@ -262,7 +220,7 @@ describe("a tenant that moved", () => {
     when("exchange", () => tenants[0]!.host = 1);
     assert.equal((await call()).associate, "Associate 10001");
     assert.deepEqual(asked(), { keys: 1, state: 2, exchange: 1, call: 2 });
-    assert.deepEqual(apis, [apiOf(0), apiOf(1)]);
+    assert.deepEqual(tested.apis, [apiOf(0), apiOf(1)]);
   });
 
   test("and is not found at its new address is an error, and looked up again next time", async () => {
@@ -281,7 +239,7 @@ describe("a tenant that moved", () => {
     standIn.forgetTickets();
     await call();
     assert.deepEqual(asked(), { keys: 1, state: 2, exchange: 2, call: 4 });
-    assert.deepEqual(apis, [apiOf(0), apiOf(0), apiOf(1), apiOf(1)]);
+    assert.deepEqual(tested.apis, [apiOf(0), apiOf(0), apiOf(1), apiOf(1)]);
   });
 
   test("and is not running there is not called any more", async () => {
@@ -350,7 +308,7 @@ for (const api of ["https://evil.invalid/Cust10001/api", "not an address", "http
     misbehave({ at: "state", how: { status: 200, body } });
     await assert.rejects(call(), { code: "HOST_UNTRUSTED" });
     assert.deepEqual(asked(), { keys: 0, state: 1, exchange: 0, call: 0 });
-    assert.deepEqual(apis, []);
+    assert.deepEqual(tested.apis, []);
   });
 }
 
@@ -402,7 +360,7 @@ describe("a wrong clock", () => {
     await assert.rejects(call(), { code: "TIMESTAMP_INVALID" });
     assert.deepEqual(asked(), { keys: 1, state: 1, exchange: 1, call: 0 });
     assert.deepEqual(warnings(), []);
-    assert.deepEqual(tools.clock.now(), new Date(NOW));
+    assert.deepEqual(tested.clock.now(), new Date(NOW));
   });
 
   test("is corrected once and not again when that does not help", async () => {
@@ -423,10 +381,9 @@ describe("a wrong clock", () => {
 
   test("is not corrected when the answer does not tell SuperOffice's time", async () => {
     machineTime = NOW + HOUR;
-    const withoutDate: Send = async (...request) => {
-      return { ...await send(...request), headers: {} };
-    };
-    tools = makeTools({ client: withoutDate });
+    tested = makeConsole({
+      around: (send) => async (...request) => ({ ...await send(...request), headers: {} }),
+    });
     await assert.rejects(call(), { code: "TIMESTAMP_INVALID" });
     assert.equal(asked().exchange, 1);
     assert.deepEqual(warnings(), []);
@@ -483,7 +440,8 @@ describe("after the call failed", () => {
 describe("a signer that fails", () => {
   test("is a SigningError with what the signer said, and no exchange", async () => {
     const cause = new Error("the vault is sealed");
-    await assert.rejects(call(tenants[0], { sign: () => Promise.reject(cause) }), (error) => {
+    tested = makeConsole({ sign: () => Promise.reject(cause) });
+    await assert.rejects(call(), (error) => {
       assert.ok(error instanceof SigningError);
       assert.match(error.message, /could not be signed: the vault is sealed$/);
       assert.equal(error.cause, cause);
