@@ -1,141 +1,63 @@
+// Looks after the table customers.
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { createInterface } from "node:readline";
-import { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { type Database, openDatabase } from "./database/connection.ts";
 import {
   addCustomer,
   createTable,
-  faultOfToken,
   findCustomer,
-  formatCustomers,
   listCustomers,
   pauseCustomer,
   removeCustomer,
   replaceToken,
   resumeCustomer,
-  toContextIdentifier,
-} from "./customerTable.ts";
-import { type Database, openDatabase } from "./database.ts";
-import { problemOf, SettingsError, UsageError } from "./errors.ts";
-import { createRedact, createSecrets } from "./redact.ts";
-import { faultsOf, readVariables, secretsOf, targetSchema, type Variables } from "./settings.ts";
+} from "./database/customerTable.ts";
+import {
+  type CommandName,
+  CUSTOMERS_HELP,
+  type CustomersRequest,
+  readCustomersCommandLine,
+} from "./program/customersCommandLine.ts";
+import { SettingsError } from "./program/errors.ts";
+import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
+import { formatCustomers } from "./program/formatCustomers.ts";
+import { createRedact, createSecrets } from "./program/redact.ts";
+import {
+  faultsOf,
+  readVariables,
+  secretsOf,
+  targetSchema,
+  type Variables,
+} from "./program/settings.ts";
+import { ask, faultOfToken, readInput } from "./program/terminal.ts";
 
-const EXIT_OK = 0;
-const EXIT_FAILED = 1;
-const EXIT_WRONG_SETTINGS = 2;
-/** More than any token, and little enough to hold. */
-const INPUT_LETTERS = 65_536;
 const SCHEMA = new URL("../fixtures/schema.sql", import.meta.url);
 
-const HELP = `Looks after the table customers: whom the console logs on to.
-
-Usage: npm run customers -- <command>      or: deno task customers <command>
-
-  list                             all customers, their state, last sync and last error
-  init                             create the table where it does not exist
-  add Cust12345 --token-stdin      add a customer; its system user token is read from the standard
-                                   input, never from the command line:
-                                     npm run customers -- add Cust12345 --token-stdin < token.txt
-  add … --token-stdin --replace    store a new token for a customer that exists, and resume it
-  pause Cust12345                  the console leaves it alone
-  resume Cust12345                 the console takes it again, and forgets its last error
-  remove Cust12345 [--yes]         remove it and its token; --yes does not ask
-  --help                           show this
-
-Needs DATABASE_URL (postgres://user:password@host:5432/database), in the environment or in a file .env.
-Exit codes: 0 done; 1 not done, with the reason; 2 wrong settings or usage.
-`;
-
-type Option = "token-stdin" | "replace" | "yes";
-
-const COMMANDS: Record<string, { run: Run; takesCustomer: boolean; options: Option[] }> = {
-  list: { run: list, takesCustomer: false, options: [] },
-  init: { run: init, takesCustomer: false, options: [] },
-  add: { run: add, takesCustomer: true, options: ["token-stdin", "replace"] },
-  pause: { run: pause, takesCustomer: true, options: [] },
-  resume: { run: resume, takesCustomer: true, options: [] },
-  remove: { run: remove, takesCustomer: true, options: ["yes"] },
-};
-
-interface Request {
-  run: Run;
-  /** As SuperOffice writes it; empty for a command that takes none. */
-  customer: string;
-  options: Set<Option>;
-}
-
 /** Does what the command line asks for, and gives the exit code. */
-type Run = (database: Database, request: Request) => Promise<number>;
+type Run = (database: Database, request: CustomersRequest) => Promise<number>;
+
+const RUNS: Record<CommandName, Run> = { list, init, add, pause, resume, remove };
 
 const secrets = createSecrets();
 const redact = createRedact(secrets);
 
 async function main(): Promise<number> {
-  const request = readCommandLine(process.argv.slice(2));
-  if (request === "help") return await print(HELP);
+  const request = readCustomersCommandLine(process.argv.slice(2));
+  if (request === "help") {
+    await write(process.stdout, CUSTOMERS_HELP);
+    return EXIT_OK;
+  }
   const database = openDatabase(readDatabaseUrl(await readVariables()));
   try {
-    return await request.run(database, request);
+    return await RUNS[request.command](database, request);
   } finally {
     await database.end({ timeout: 5 });
   }
 }
 
-/** Throws {@link UsageError}. It repeats nothing: a token could have been put anywhere by mistake. */
-function readCommandLine(args: string[]): Request | "help" {
-  const { values: { help, ...given }, positionals: [name, ...rest] } = parse(args);
-  if (help) return "help";
-  const names = Object.keys(COMMANDS).join(", ");
-  if (name === undefined) throw new UsageError(`Say what to do: ${names}`);
-  if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`The commands are ${names}`);
-
-  const { run, takesCustomer, options } = COMMANDS[name]!;
-  const foreign = (Object.keys(given) as Option[]).find((option) => !options.includes(option));
-  if (foreign !== undefined) throw new UsageError(`${name} does not take --${foreign}`);
-  if (rest.length > (takesCustomer ? 1 : 0)) {
-    throw new UsageError(
-      `${name} takes ${takesCustomer ? "one context identifier" : "no argument"} and nothing ` +
-        "after it. A token belongs on the standard input; if one was among the arguments, it " +
-        "is now in the shell's history: remove it there",
-    );
-  }
-  const customer = takesCustomer ? toContextIdentifier(rest[0] ?? "") : "";
-  if (customer === undefined) {
-    throw new UsageError(`${name} needs a context identifier: Cust and digits, as in Cust12345`);
-  }
-  if (name === "add" && !given["token-stdin"]) {
-    throw new UsageError(
-      "add needs --token-stdin: the token is read from the standard input, never from the command line",
-    );
-  }
-  return { run, customer, options: new Set(Object.keys(given) as Option[]) };
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        "token-stdin": { type: "boolean" },
-        replace: { type: "boolean" },
-        yes: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch {
-    throw new UsageError(
-      "The options are --token-stdin, --replace, --yes and --help, each without a value",
-    );
-  }
-}
-
 function readDatabaseUrl(variables: Variables): string {
-  const { DATABASE_URL: databaseUrl = "", SUPEROFFICE_CLIENT_SECRET: clientSecret = "" } =
-    variables;
-  for (const secret of secretsOf({ databaseUrl, clientSecret })) secrets.add(secret);
+  for (const secret of secretsOf(variables)) secrets.add(secret);
   const { success, data, error } = targetSchema.pick({ DATABASE_URL: true }).safeParse(variables);
   if (!success) throw new SettingsError(faultsOf(error));
   return data.DATABASE_URL;
@@ -144,7 +66,7 @@ function readDatabaseUrl(variables: Variables): string {
 async function list(database: Database): Promise<number> {
   const pages = listCustomers(database);
   for await (const text of formatCustomers(pages, process.stdout.columns, redact)) {
-    await print(text);
+    await write(process.stdout, redact(text));
   }
   return EXIT_OK;
 }
@@ -165,7 +87,7 @@ async function init(database: Database): Promise<number> {
   return await say("The table customers is there, with all that the console needs.");
 }
 
-async function add(database: Database, { customer, options }: Request): Promise<number> {
+async function add(database: Database, { customer, options }: CustomersRequest): Promise<number> {
   const replaces = options.has("replace");
   // Asked before the token is, which nobody likes to paste twice.
   const found = await findCustomer(customer, database);
@@ -197,19 +119,22 @@ async function exists(found: string[]): Promise<number> {
   );
 }
 
-async function pause(database: Database, { customer }: Request): Promise<number> {
+async function pause(database: Database, { customer }: CustomersRequest): Promise<number> {
   const paused = await pauseCustomer(customer, database);
   if (paused.length === 0) return await notFound(customer);
   return await say(`Paused ${inWords(paused)}; the console leaves it alone from its next poll on.`);
 }
 
-async function resume(database: Database, { customer }: Request): Promise<number> {
+async function resume(database: Database, { customer }: CustomersRequest): Promise<number> {
   const resumed = await resumeCustomer(customer, database);
   if (resumed.length === 0) return await notFound(customer);
   return await say(`Resumed ${inWords(resumed)}; the console logs on to it at its next poll.`);
 }
 
-async function remove(database: Database, { customer, options }: Request): Promise<number> {
+async function remove(
+  database: Database,
+  { customer, options }: CustomersRequest,
+): Promise<number> {
   if (!options.has("yes")) {
     if (!process.stdin.isTTY) {
       return await fail(
@@ -244,64 +169,15 @@ async function readToken(customer: string): Promise<string | undefined> {
   );
 }
 
-async function readInput(): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const bytes of process.stdin) {
-    text += decoder.decode(bytes, { stream: true });
-    if (text.length > INPUT_LETTERS) break;
-  }
-  return text + decoder.decode();
-}
-
-/** Asks on the terminal. Gives undefined when Ctrl-C or Ctrl-D is the answer. */
-async function ask(question: string, { isSecret = false } = {}): Promise<string | undefined> {
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  // With a terminal that is not told to, nothing is echoed: from here on readline does that.
-  const reader = createInterface({
-    input: process.stdin,
-    output: isSecret ? nowhere : process.stderr,
-    terminal: true,
-    historySize: 0,
-  });
-  const answer = await new Promise<string | undefined>((resolve) => {
-    reader.once("SIGINT", () => reader.close());
-    reader.once("close", () => resolve(undefined));
-    if (isSecret) process.stderr.write(question);
-    reader.question(isSecret ? "" : question, resolve);
-  });
-  reader.close();
-  if (isSecret || answer === undefined) process.stderr.write("\n");
-  return answer;
-}
-
 async function say(sentence: string): Promise<number> {
-  return await print(`${sentence}\n`);
-}
-
-async function fail(sentence: string): Promise<number> {
-  await write(process.stderr, `${sentence}\n`);
-  return EXIT_FAILED;
-}
-
-async function print(text: string): Promise<number> {
-  await write(process.stdout, text);
+  await write(process.stdout, redact(`${sentence}\n`));
   return EXIT_OK;
 }
 
-async function printError(error: unknown): Promise<number> {
-  const { problem, remedy } = problemOf(error);
-  await write(process.stderr, `${problem}\n${remedy}\n`);
-  const isSettings = error instanceof SettingsError || error instanceof UsageError;
-  return isSettings ? EXIT_WRONG_SETTINGS : EXIT_FAILED;
+async function fail(sentence: string): Promise<number> {
+  await write(process.stderr, redact(`${sentence}\n`));
+  return EXIT_FAILED;
 }
 
-/** Resolves when it is out. */
-function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
-  return new Promise((resolve) => stream.write(redact(text), () => resolve()));
-}
-
-// Whoever read the output is gone, as with `| head`.
-process.stdout.on("error", () => process.exit(EXIT_OK));
-
-process.exit(await main().catch(printError));
+endWhenNobodyReads(EXIT_OK);
+process.exit(await exitCodeOf(main, redact));

@@ -1,21 +1,18 @@
 // The doctor: checks, one after the other, all that a log-on needs, and says what is wrong and what to do.
 import { createPublicKey } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { openDatabase } from "./database.ts";
-import { diagnose, type Examination } from "./doctor/diagnose.ts";
-import type { CheckedKey } from "./doctor/diagnoseSettings.ts";
-import { problemOf, UsageError } from "./errors.ts";
+import { createHttpClient } from "./console/httpClient.ts";
+import { openDatabase } from "./database/connection.ts";
+import type { CheckedKey } from "./doctor/checkSettings.ts";
+import { diagnose } from "./doctor/diagnose.ts";
 import { formatFinding } from "./doctor/findings.ts";
-import { createHttpClient } from "./httpClient.ts";
-import { createRedact, createSecrets } from "./redact.ts";
-import { namesNoTarget, readVariables, secretsOf, type Variables } from "./settings.ts";
-import { createSigner } from "./signToken.ts";
-
-const EXIT_ALL_WELL = 0;
-const EXIT_FAILED = 1;
-const EXIT_WRONG_USAGE = 2;
+import { findDemo } from "./program/demo.ts";
+import { UsageError } from "./program/errors.ts";
+import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
+import { createRedact, createSecrets } from "./program/redact.ts";
+import { readVariables, secretsOf, type Variables } from "./program/settings.ts";
+import { createSigner } from "./superoffice/signToken.ts";
 
 const HELP = `The doctor: checks what a log-on needs, one thing after the other, for one customer.
 
@@ -47,15 +44,28 @@ async function main(): Promise<number> {
   const { help, demo, customer } = readCommandLine(process.argv.slice(2));
   if (help) {
     await print(HELP);
-    return EXIT_ALL_WELL;
+    return EXIT_OK;
   }
   const variables = await readVariables();
-  const isProduction = variables["NODE_ENV"] === "production";
-  if (demo && isProduction) throw new UsageError("There is no demo with NODE_ENV=production");
-  if (demo || (namesNoTarget(variables) && !isProduction)) {
-    return await examineDemo(variables, customer);
+  const startDemo = findDemo(demo, variables);
+  if (startDemo === undefined) return await examine(variables, customer, undefined);
+  await print("This is the demo: sample customers and a stand-in for SuperOffice.\n");
+  const { target, publicKey, close } = await startDemo();
+  try {
+    const demoVariables = {
+      SUPEROFFICE_CLIENT_SECRET: target.clientSecret,
+      ...variables,
+      DATABASE_URL: target.databaseUrl,
+      SUPEROFFICE_LOGIN_URL: target.loginUrl,
+      SUPEROFFICE_ENVIRONMENT: undefined,
+    };
+    return await examine(demoVariables, customer, {
+      sign: createSigner(target.privateKey),
+      publicKey: createPublicKey(publicKey),
+    });
+  } finally {
+    await close();
   }
-  return await examine(variables, customer, undefined);
 }
 
 function readCommandLine(args: string[]) {
@@ -75,78 +85,36 @@ function readCommandLine(args: string[]) {
   }
 }
 
-async function examineDemo(variables: Variables, customer: string | undefined): Promise<number> {
-  await print("This is the demo: sample customers and a stand-in for SuperOffice.\n");
-  // Loaded for the demo alone: a vendor ships src/ without it.
-  const { startDemo } = await import("../fixtures/demo.ts").catch((cause) => {
-    throw new UsageError(`The demo is not part of this installation: ${cause.message}`, { cause });
-  });
-  const { target, publicKey, close } = await startDemo();
-  try {
-    return await examine(
-      {
-        SUPEROFFICE_CLIENT_SECRET: target.clientSecret,
-        ...variables,
-        DATABASE_URL: target.databaseUrl,
-        SUPEROFFICE_LOGIN_URL: target.loginUrl,
-        SUPEROFFICE_ENVIRONMENT: undefined,
-      },
-      customer,
-      { sign: createSigner(target.privateKey), publicKey: createPublicKey(publicKey) },
-    );
-  } finally {
-    await close();
-  }
-}
-
 async function examine(
   variables: Variables,
   customer: string | undefined,
   demoKey: CheckedKey | undefined,
 ): Promise<number> {
-  const { SUPEROFFICE_CLIENT_SECRET: clientSecret = "", DATABASE_URL: databaseUrl = "" } =
-    variables;
   // Hidden even where they are not what they should be.
-  for (const secret of secretsOf({ clientSecret, databaseUrl })) secrets.add(secret);
-  const examination: Examination = {
+  for (const secret of secretsOf(variables)) secrets.add(secret);
+  const findings = diagnose({
     variables,
     customer,
     demoKey,
     versions: process.versions,
-    readText: (path) => readFile(path, "utf8"),
     openDatabase,
-    send: createHttpClient(),
+    send: createHttpClient(new AbortController().signal),
     now: () => new Date(),
-    monotonicMs: () => performance.now(),
     secrets,
-  };
+  });
   let isWell = true;
-  for await (const finding of diagnose(examination)) {
+  for await (const finding of findings) {
     isWell &&= finding.verdict === "passed";
     await print(formatFinding(finding));
   }
-  await print(
-    isWell
-      ? `All is well${
-        demoKey === undefined ? "" : " with the demo; your own settings were not looked at"
-      }.\n`
-      : "The first ✗ is the one to mend first.\n",
-  );
-  return isWell ? EXIT_ALL_WELL : EXIT_FAILED;
+  const which = demoKey === undefined ? "" : " with the demo; your own settings were not looked at";
+  await print(isWell ? `All is well${which}.\n` : "The first ✗ is the one to mend first.\n");
+  return isWell ? EXIT_OK : EXIT_FAILED;
 }
 
-/** Writes to standard output, without secrets; resolves when it is out. */
-function print(text: string): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(redact(text), () => resolve()));
+async function print(text: string): Promise<void> {
+  await write(process.stdout, redact(text));
 }
 
-function printError(error: unknown): number {
-  const { problem, remedy } = problemOf(error);
-  process.stderr.write(redact(`${problem}\n${remedy}\n`));
-  return error instanceof UsageError ? EXIT_WRONG_USAGE : EXIT_FAILED;
-}
-
-// Whoever read the output is gone, as with `| head`.
-process.stdout.on("error", () => process.exit(EXIT_FAILED));
-
-process.exit(await main().catch(printError));
+endWhenNobodyReads(EXIT_FAILED);
+process.exit(await exitCodeOf(main, redact));

@@ -4,10 +4,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startCountingProxy } from "./bench/countingProxy.ts";
-import { emptyFolder, startConsole } from "./childConsole.ts";
-import { fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
-import { startTestStandIn } from "./testStandIn.ts";
-import { testDatabases } from "./testDatabase.ts";
+import { emptyFolder, startConsole } from "./support/childConsole.ts";
+import { fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
+import { startTestStandIn } from "./support/testStandIn.ts";
+import { testDatabases } from "./support/testDatabase.ts";
 
 const ROOT = new URL("..", import.meta.url).href;
 /** undici and zod are most of them. */
@@ -74,7 +74,7 @@ test(
     assert.equal(exitCode, 1);
 
     const files = await filesLoaded(folder);
-    assert.ok(files.includes("src/runConsole.ts"));
+    assert.ok(files.includes("src/console/compose.ts"));
     const forOthers =
       /^fixtures|pglite|@logtape\/file|@opentelemetry|@superoffice|vega|iagnose|doctor/;
     assert.deepEqual(files.filter((file) => forOthers.test(file)), []);

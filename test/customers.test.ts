@@ -6,10 +6,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { faultOfToken, formatCustomers, type ListedCustomer } from "../src/customerTable.ts";
-import { createRedact } from "../src/redact.ts";
-import { emptyFolder, runtime } from "./childConsole.ts";
-import { testDatabases } from "./testDatabase.ts";
+import type { ListedCustomer } from "../src/database/customerTable.ts";
+import { formatCustomers } from "../src/program/formatCustomers.ts";
+import { faultOfToken } from "../src/program/terminal.ts";
+import { createRedact } from "../src/program/redact.ts";
+import { emptyFolder, runtime } from "./support/childConsole.ts";
+import { testDatabases } from "./support/testDatabase.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TOKEN = "Test Appßé-pzqc70604i";

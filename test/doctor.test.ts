@@ -5,12 +5,12 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { checkRuntime } from "../src/doctor/diagnoseSettings.ts";
+import { checkRuntime } from "../src/doctor/checkSettings.ts";
 import type { StandIn } from "../fixtures/standIn.ts";
-import { emptyFolder, runConsole } from "./childConsole.ts";
-import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
-import { startTestStandIn } from "./testStandIn.ts";
-import { type TestDatabase, testDatabases } from "./testDatabase.ts";
+import { emptyFolder, runConsole } from "./support/childConsole.ts";
+import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
+import { startTestStandIn } from "./support/testStandIn.ts";
+import { type TestDatabase, testDatabases } from "./support/testDatabase.ts";
 
 const DOCTOR = fileURLToPath(new URL("../src/doctor.ts", import.meta.url));
 const KEYS = new URL("../fixtures/keys/", import.meta.url);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Misbehaviour, Place, Tenant } from "../fixtures/standIn.ts";
-import { startConsole } from "./childConsole.ts";
-import { fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
-import { startTestStandIn } from "./testStandIn.ts";
-import { testDatabases } from "./testDatabase.ts";
+import { startConsole } from "./support/childConsole.ts";
+import { fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
+import { startTestStandIn } from "./support/testStandIn.ts";
+import { testDatabases } from "./support/testDatabase.ts";
 
 const FORGERIES = [
   "unknownKey",

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { access, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { HELP } from "../src/commandLine.ts";
-import { emptyFolder, runConsole } from "./childConsole.ts";
+import { HELP } from "../src/program/commandLine.ts";
+import { emptyFolder, runConsole } from "./support/childConsole.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const read = (path: string) => readFile(new URL(path, ROOT), "utf8");
@@ -33,7 +33,7 @@ test("every command that the README names exists as npm script and as deno task"
 });
 
 test("every setting is in the README and in --help, by the same name", async () => {
-  const settings = await read("src/settings.ts");
+  const settings = await read("src/program/settings.ts");
   const names = [...settings.matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name!);
   assert.ok(names.length > 12);
   const readme = await read("README.md");

@@ -4,10 +4,10 @@ import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Misbehaviour, Place } from "../fixtures/standIn.ts";
-import { startConsole } from "./childConsole.ts";
-import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
-import { startTestStandIn } from "./testStandIn.ts";
-import { testDatabases } from "./testDatabase.ts";
+import { startConsole } from "./support/childConsole.ts";
+import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
+import { startTestStandIn } from "./support/testStandIn.ts";
+import { testDatabases } from "./support/testDatabase.ts";
 
 /** Trouble whose error messages could repeat what was sent or received. */
 const TROUBLES: [Place, Misbehaviour][] = [

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { runConsole, startConsole } from "./childConsole.ts";
-import { fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
-import { startTestStandIn } from "./testStandIn.ts";
-import { testDatabases } from "./testDatabase.ts";
+import { runConsole, startConsole } from "./support/childConsole.ts";
+import { fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
+import { startTestStandIn } from "./support/testStandIn.ts";
+import { testDatabases } from "./support/testDatabase.ts";
 
 interface Span {
   traceId: string;

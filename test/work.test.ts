@@ -4,11 +4,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Place, StandIn } from "../fixtures/standIn.ts";
-import { emptyFolder, runConsole, startConsole } from "./childConsole.ts";
-import { fillTable, makeTenants, settingsFor } from "./sampleTenants.ts";
-import { createTestConsole } from "./testConsole.ts";
-import { startTestStandIn } from "./testStandIn.ts";
-import { type TestDatabase, testDatabases } from "./testDatabase.ts";
+import { emptyFolder, runConsole, startConsole } from "./support/childConsole.ts";
+import { fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
+import { createTestConsole } from "./support/testConsole.ts";
+import { startTestStandIn } from "./support/testStandIn.ts";
+import { type TestDatabase, testDatabases } from "./support/testDatabase.ts";
 
 const SAMPLES: [string, RegExp][] = [
   ["readContacts.ts", /Cust10001: 3 contacts read$/m],
@@ -123,7 +123,7 @@ async function tenantFetch() {
   const { contextIdentifier } = tenants[0]!;
   const api = `${standIn.hostUrls[0]}/${contextIdentifier}/api`;
   const tested = createTestConsole(standIn, { requestTimeoutMs: 2000 });
-  return { standIn, api, fetch: await tested.fetchFor(tenants[0]!) };
+  return { standIn, api, fetch: tested.fetchFor(tenants[0]!) };
 }
 
 test("the tenant's fetch takes a path, an address or a Request, and adds the credentials", async () => {

@@ -1,30 +1,14 @@
-import type { Secrets } from "../redact.ts";
-import { createClock } from "../clock.ts";
-import type { Database } from "../database.ts";
-import { DatabaseError } from "../errors.ts";
-import { type Checked, failed, type Finding, makeCheck, skipped } from "./findings.ts";
-import { checkDatabase, type CustomerRow, findCustomer } from "./diagnoseDatabase.ts";
-import {
-  type CheckedKey,
-  checkKey,
-  checkRuntime,
-  checkSettings,
-  namesKey,
-  namesTwoKeys,
-  showKey,
-} from "./diagnoseSettings.ts";
-import {
-  askLoginHost,
-  checkCall,
-  checkClock,
-  checkExchange,
-  checkJwt,
-  checkKeySet,
-  checkSignature,
-  checkState,
-} from "./diagnoseTenant.ts";
-import type { Send } from "../http.ts";
-import type { Variables } from "../settings.ts";
+import { createClock } from "../console/clock.ts";
+import type { Secrets } from "../console/wanted.ts";
+import type { Database } from "../database/connection.ts";
+import type { Variables } from "../program/settings.ts";
+import { createSteps } from "../superoffice/createSteps.ts";
+import type { Send } from "../superoffice/http.ts";
+import { createKeySet } from "../superoffice/keySet.ts";
+import { findCustomer, inspectDatabase } from "./checkDatabase.ts";
+import { type CheckedKey, checkKey, checkRuntime, checkSettings } from "./checkSettings.ts";
+import * as checks from "./checkSteps.ts";
+import { check, type Finding } from "./findings.ts";
 
 /** What the doctor looks at, and with what. */
 export interface Examination {
@@ -35,12 +19,9 @@ export interface Examination {
   demoKey: CheckedKey | undefined;
   /** The runtime's name and version, as in `process.versions`. */
   versions: Record<string, string | undefined>;
-  readText: (path: string) => Promise<string>;
   openDatabase: (databaseUrl: string) => Database;
   send: Send;
   now: () => Date;
-  /** A clock in milliseconds that is never set back. */
-  monotonicMs: () => number;
   /** Learns the customer's secret before a finding could hold it. */
   secrets: Secrets;
 }
@@ -50,163 +31,78 @@ export interface Examination {
  * those alone that need what it should have brought. Writes nothing to the database, and makes one exchange at most.
  * Findings have yet to go through `redact`.
  */
-export async function* diagnose(
-  {
-    variables,
-    customer,
-    demoKey,
-    versions,
-    readText,
-    openDatabase,
-    send,
-    now,
-    monotonicMs,
-    secrets,
-  }: Examination,
-): AsyncGenerator<Finding, void> {
-  yield checkRuntime(versions);
+export async function* diagnose(examination: Examination): AsyncGenerator<Finding, void> {
+  const { variables, demoKey, secrets } = examination;
+  yield checkRuntime(examination.versions);
+  const settings = yield* checkSettings(variables, demoKey === undefined);
+  const { databaseUrl, loginUrl, clientSecret } = settings;
+  const key = yield* checkKey(variables, demoKey);
 
-  const settings = await checkSettings(variables, demoKey === undefined);
-  yield settings.finding;
-  const { run, databaseUrl, loginUrl, clientSecret } = settings.value;
-  const http = { send, timeoutMs: run.requestTimeoutMs, signal: new AbortController().signal };
-  const loginNeeds = { SUPEROFFICE_LOGIN_URL: loginUrl };
-  const application = loginUrl === undefined || clientSecret === undefined
-    ? undefined
-    : { loginUrl, clientSecret };
+  const { requestTimeoutMs: timeoutMs } = settings.run;
+  const send: Send = (request) => examination.send({ timeoutMs, ...request });
+  const clock = createClock(examination.now);
+  // What lacks is never used: the checks that need it are skipped.
+  const application = { loginUrl: loginUrl ?? "", clientSecret: clientSecret ?? "" };
+  const sign = key?.sign ?? (() => Promise.reject(new Error("there is no key")));
+  const keySet = createKeySet(application.loginUrl, send);
+  const steps = createSteps(application, sign, send, clock.now, keySet);
 
-  const key = await examineKey(variables, demoKey, readText);
-  yield key.finding;
+  const look = loginUrl === undefined ? undefined : await checks.lookAtLoginHost(loginUrl, send);
+  const SUPEROFFICE_LOGIN_URL = look;
+  yield* check(
+    "clock",
+    { SUPEROFFICE_LOGIN_URL },
+    (needs) => checks.checkClock(needs.SUPEROFFICE_LOGIN_URL, clock),
+  );
 
-  const clock = createClock(now);
-  const answer = loginUrl === undefined
-    ? undefined
-    : await askLoginHost(loginUrl, http, monotonicMs);
-  yield (await makeCheck("clock", { ...loginNeeds, answer }, ({ answer }) => {
-    return checkClock(answer, clock);
-  })).finding;
-
-  const database = databaseUrl === undefined ? undefined : openDatabase(databaseUrl);
-  let row: CustomerRow | undefined;
-  let found: Finding;
+  const database = databaseUrl === undefined ? undefined : examination.openDatabase(databaseUrl);
   try {
-    const table = await makeCheck(
+    const table = yield* check(
       "database",
       { DATABASE_URL: database },
-      ({ DATABASE_URL }) => checkDatabase(DATABASE_URL),
+      (needs) => inspectDatabase(needs.DATABASE_URL),
     );
-    yield table.finding;
-    ({ finding: found, value: row } = await examineCustomer(database, customer, table));
+    const loginHost = yield* check(
+      "login host",
+      { SUPEROFFICE_LOGIN_URL },
+      (needs) => checks.checkKeySet(needs.SUPEROFFICE_LOGIN_URL),
+    );
+    const customer = yield* check(
+      "customer",
+      { database: table },
+      (needs) => findCustomer(needs.database, examination.customer, secrets),
+    );
+
+    const state = yield* check("state", {
+      SUPEROFFICE_LOGIN_URL,
+      "login host": look?.answer,
+      customer: customer?.contextIdentifier ?? examination.customer,
+    }, (needs) => checks.checkState(needs.customer, steps.readTenantState));
+    const signature = yield* check(
+      "signature",
+      { key, customer },
+      (needs) =>
+        checks.checkSignature(needs.customer, needs.key.publicKey, steps.signToken, clock.now()),
+    );
+    const exchange = yield* check("exchange", {
+      SUPEROFFICE_CLIENT_SECRET: clientSecret,
+      "login host": loginHost,
+      customer,
+      state,
+      signature,
+    }, (needs) => checks.askForJwt(needs.customer, needs.signature, application, keySet, send));
+    const jwt = yield* check(
+      "JWT",
+      { exchange, customer },
+      (needs) => checks.checkJwt(needs.customer, needs.exchange, keySet, clock.now()),
+    );
+    yield* check(
+      "call",
+      { customer, state, JWT: jwt },
+      ({ customer, state, JWT }) =>
+        checks.checkCall(customer, { api: state, ticket: JWT }, steps.callTenant),
+    );
   } finally {
     await database?.end({ timeout: 1 });
   }
-  if (row !== undefined) secrets.add(row.systemUserToken);
-
-  const keySet = await makeCheck("login host", { ...loginNeeds, answer }, ({ answer }) => {
-    return checkKeySet(answer);
-  });
-  yield keySet.finding;
-  yield found;
-
-  const contextIdentifier = row?.contextIdentifier ?? customer;
-  const reachable = answer?.serverTime ?? keySet.value;
-  const state = await makeCheck(
-    "state",
-    { ...loginNeeds, "login host": reachable, customer: contextIdentifier },
-    (needs) => checkState(needs.customer, needs.SUPEROFFICE_LOGIN_URL, http),
-  );
-  yield state.finding;
-
-  const signature = await makeCheck(
-    "signature",
-    { key: key.value, customer: row },
-    ({ key, customer }) =>
-      checkSignature(customer.systemUserToken, key.sign, key.publicKey, clock.now()),
-  );
-  yield signature.finding;
-
-  const exchanged = await makeCheck(
-    "exchange",
-    {
-      SUPEROFFICE_CLIENT_SECRET: application,
-      "login host": keySet.value,
-      customer: row,
-      state: state.value,
-      signature: signature.value,
-    },
-    (needs) =>
-      checkExchange(
-        needs.customer.contextIdentifier,
-        needs.signature,
-        needs.SUPEROFFICE_CLIENT_SECRET,
-        needs["login host"],
-        clock.now,
-        http,
-      ),
-  );
-  yield exchanged.finding;
-
-  const jwt = await makeCheck(
-    "JWT",
-    { exchange: exchanged.value },
-    ({ exchange }) => checkJwt(exchange),
-  );
-  yield jwt.finding;
-
-  const call = await makeCheck(
-    "call",
-    { application, customer: row, state: state.value, JWT: jwt.value },
-    ({ application, customer, state, JWT }) =>
-      checkCall(customer.contextIdentifier, state, JWT, application, http),
-  );
-  yield call.finding;
-}
-
-async function examineKey(
-  variables: Variables,
-  demoKey: CheckedKey | undefined,
-  readText: (path: string) => Promise<string>,
-): Promise<Checked<CheckedKey>> {
-  const isNamed = namesKey(variables);
-  if (demoKey !== undefined && !isNamed) {
-    return await makeCheck("key", {}, () => showKey(demoKey, "made for this demo"));
-  }
-  const isOne = isNamed && !namesTwoKeys(variables);
-  return await makeCheck(
-    "key",
-    { "SUPEROFFICE_PRIVATE_KEY or SUPEROFFICE_PRIVATE_KEY_FILE": isOne || undefined },
-    () => checkKey(variables, readText),
-  );
-}
-
-/** An inactive customer is a failure, since the console leaves it alone, but its tenant is checked all the same. */
-async function examineCustomer(
-  database: Database | undefined,
-  contextIdentifier: string | undefined,
-  table: Checked<undefined>,
-): Promise<Checked<CustomerRow>> {
-  // Errors with a cause come from the server, or from the way there.
-  const isReadable = table.finding.verdict === "passed" || hasNoCause(table.error);
-  const found = await makeCheck(
-    "customer",
-    { database: isReadable ? database : undefined },
-    async ({ database }) => {
-      const row = await findCustomer(database, contextIdentifier);
-      const which = contextIdentifier === undefined ? "the first active one" : "active";
-      return { value: row, text: `${row.contextIdentifier}, ${which}` };
-    },
-  );
-  if (table.finding.verdict === "failed" && found.error !== undefined && !hasNoCause(found.error)) {
-    return { finding: skipped("customer", ["database"]) };
-  }
-  if (found.value === undefined || found.value.isActive) return found;
-  const error = new DatabaseError(
-    `${found.value.contextIdentifier} is not active, so the console leaves it alone`,
-    "Set is_active to true in its row, if the customer still wants the application.",
-  );
-  return { finding: failed("customer", error), value: found.value };
-}
-
-function hasNoCause(error: unknown): boolean {
-  return error instanceof Error && error.cause === undefined;
 }

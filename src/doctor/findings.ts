@@ -1,4 +1,6 @@
-import { problemOf, SettingsError } from "../errors.ts";
+import { ADVICE, DATABASE_CAUSES } from "../program/advice.ts";
+import { SettingsError } from "../program/errors.ts";
+import { explain } from "../program/explain.ts";
 
 /** What one check of the doctor found. */
 export interface Finding {
@@ -9,64 +11,67 @@ export interface Finding {
   details: string[];
 }
 
-/** A check's finding and, where it passed, what later checks need from it, or why it failed. */
-export interface Checked<T> {
-  finding: Finding;
-  value?: T;
-  error?: unknown;
-}
-
-/** What a check that passed says. */
-export interface Passed<T> {
+/** What a check that was made found, and what later checks need from it. */
+export interface Found<T> {
   value: T;
   text: string;
   details?: string[];
+  /** What is wrong all the same. */
+  fault?: Error;
 }
 
 type Present<N> = { [K in keyof N]-?: Exclude<N[K], undefined> };
 
 /**
- * Makes a check, when all is there that it needs; else it is skipped, and says what it lacks.
+ * Makes a check, when all is there that it needs; else it is skipped, and says what it lacks. Yields the finding, and gives
+ * what later checks need from it, undefined when it failed.
  *
  * @param needs by the name of the check or variable that it comes from; undefined when that failed
- * @param work throws the error that explains why the check failed
+ * @param run throws the error that explains why the check failed
  */
-export async function makeCheck<N extends Record<string, unknown>, T>(
-  check: string,
+export async function* check<N extends Record<string, unknown>, T>(
+  name: string,
   needs: N,
-  work: (needs: Present<N>) => Passed<T> | Promise<Passed<T>>,
-): Promise<Checked<T>> {
-  const lacking = Object.keys(needs).filter((name) => needs[name] === undefined);
-  if (lacking.length > 0) return { finding: skipped(check, lacking) };
+  run: (needs: Present<N>) => Found<T> | Promise<Found<T>>,
+): AsyncGenerator<Finding, T | undefined> {
+  const lacking = Object.keys(needs).filter((need) => needs[need] === undefined);
+  if (lacking.length > 0) {
+    const text = `not checked, since it needs: ${lacking.join(", ")}`;
+    yield { check: name, verdict: "skipped", text, details: [] };
+    return undefined;
+  }
   try {
-    const { value, text, details = [] } = await work(needs as Present<N>);
-    return { finding: { check, verdict: "passed", text, details }, value };
+    const { value, text, details = [], fault } = await run(needs as Present<N>);
+    if (fault === undefined) yield { check: name, verdict: "passed", text, details };
+    else yield failed(name, fault);
+    return value;
   } catch (error) {
-    return { finding: failed(check, error), error };
+    yield failed(name, error);
+    return undefined;
   }
 }
 
-/** The finding for a check that could not be made without what is named. */
-export function skipped(check: string, lacking: string[]): Finding {
-  const text = `not checked, since it needs: ${lacking.join(", ")}`;
-  return { check, verdict: "skipped", text, details: [] };
-}
-
 /** The finding for an error: what was found, with its code, the likely causes and the next step. */
-export function failed(check: string, error: unknown): Finding {
-  const { problem, remedy, code } = problemOf(error);
-  const isSettings = error instanceof SettingsError;
+export function failed(name: string, error: unknown): Finding {
+  const { problem, remedy, code } = explain(error);
+  const faults = error instanceof SettingsError ? error.faults : [];
   const likely = likelyCausesOf(error, code);
   return {
-    check,
+    check: name,
     verdict: "failed",
-    text: `${isSettings ? "The settings are not right" : problem} [${code}]`,
+    text: `${faults.length > 0 ? "The settings are not right" : problem} [${code}]`,
     details: [
-      ...(isSettings ? error.faults : []),
+      ...faults,
       ...(likely === undefined ? [] : [`Likely: ${likely}.`]),
       `Next step: ${remedy}`,
     ],
   };
+}
+
+function likelyCausesOf(error: unknown, code: string): string | undefined {
+  const { code: below = "" } = ((error as Error).cause ?? {}) as { code?: string };
+  return ADVICE[code]?.likely ??
+    (code === "DATABASE_TROUBLE" ? DATABASE_CAUSES[below] : undefined);
 }
 
 const MARKS = { passed: "✓", failed: "✗", skipped: "–" };
@@ -75,40 +80,4 @@ const MARKS = { passed: "✓", failed: "✗", skipped: "–" };
 export function formatFinding({ check, verdict, text, details }: Finding): string {
   const lines = [`${MARKS[verdict]} ${check}: ${text}`, ...details].join("\n").split("\n");
   return lines.map((line, index) => index === 0 ? `${line}\n` : `    ${line}\n`).join("");
-}
-
-const NO_WAY_THERE =
-  "no network, a proxy or firewall in between, or a slip in SUPEROFFICE_LOGIN_URL";
-
-const LIKELY_CAUSES: Record<string, string> = {
-  NETWORK_FAILED: NO_WAY_THERE,
-  REQUEST_TIMEOUT: NO_WAY_THERE,
-  NOT_FOUND: "a slip in the context identifier, or a customer of another environment",
-  ACCESS_DENIED:
-    "SUPEROFFICE_CLIENT_SECRET is another application's or environment's, or was replaced in the developer " +
-    "portal; or the row's system_user_token is not this customer's",
-  TOKEN_REVOKED:
-    "the customer's administrator withdrew the approval; or the row holds the token of an earlier one",
-  SIGNATURE_INVALID: "the key is another application's or environment's, or the developer portal " +
-    "holds another public key than the one printed above",
-  EXCHANGE_REFUSED:
-    "client secret, private key, system user token and environment do not belong together",
-  JWT_INVALID: "SUPEROFFICE_LOGIN_URL leads elsewhere, or something in between answers",
-  TICKET_REFUSED: "the client secret was replaced a moment ago, or the approval was withdrawn",
-  FORBIDDEN: "the system user lacks rights in this customer's SuperOffice",
-  // Postgres and its client.
-  "28P01": "another password, or one with signs that an address needs written as %40 and the like",
-  "28000": "another user name, or a server that takes this user from other addresses alone",
-  "3D000": "a slip in the name, or the database of another server",
-  "42P01": "the schema was applied to another database, or the table is not on the search_path",
-  "42703": "a table or view of another make",
-  "ECONNREFUSED": "Postgres does not run there, or listens on another port or address",
-  "ENOTFOUND":
-    "a slip in the host's name, or a name of another network (a container's, for example)",
-  "CONNECT_TIMEOUT": "a firewall in between, or a host that is off",
-};
-
-function likelyCausesOf(error: unknown, code: string): string | undefined {
-  const { code: below = "" } = ((error as Error).cause ?? {}) as { code?: string };
-  return LIKELY_CAUSES[code] ?? (code === "DATABASE_TROUBLE" ? LIKELY_CAUSES[below] : undefined);
 }

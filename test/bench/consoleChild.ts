@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
-import { CLIENT_SECRET } from "../sampleTenants.ts";
+import { CLIENT_SECRET } from "../support/sampleTenants.ts";
 import { MAIN, type Runtime } from "./runtimes.ts";
 import { KEY_FILE } from "./sampleKey.ts";
 

@@ -1,7 +1,7 @@
 // The floor: a bare loop that makes a console's requests, as many at once, and checks nothing.
 import process from "node:process";
 import { request } from "undici";
-import { CLIENT_SECRET, makeTenants } from "../sampleTenants.ts";
+import { CLIENT_SECRET, makeTenants } from "../support/sampleTenants.ts";
 import { importSampleKey } from "./sampleKey.ts";
 
 export interface FloorInput {

@@ -3,7 +3,7 @@ import { createSign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { createRemoteJWKSet, jwtVerify } from "jose";
-import { CLIENT_SECRET, makeTenants } from "../sampleTenants.ts";
+import { CLIENT_SECRET, makeTenants } from "../support/sampleTenants.ts";
 import { KEY_FILE } from "./sampleKey.ts";
 
 export interface PublishedWayInput {

@@ -1,6 +1,6 @@
 // Signs with src/signToken.ts for a while, many at once, and prints how many signatures it made a second.
 import process from "node:process";
-import { createSigner, signToken } from "../../src/signToken.ts";
+import { createSigner, signToken } from "../../src/superoffice/signToken.ts";
 import { importSampleKey } from "./sampleKey.ts";
 
 const AT_ONCE = 32;

@@ -1,7 +1,7 @@
 // The stand-in in a process of its own. Prints its login address; answers each line with how often it was asked what.
 import { createInterface } from "node:readline";
 import process from "node:process";
-import { makeTenants, startSampleStandIn } from "../sampleTenants.ts";
+import { makeTenants, startSampleStandIn } from "../support/sampleTenants.ts";
 
 const { customers, latencyMs } = JSON.parse(process.argv[2] ?? "") as {
   customers: number;

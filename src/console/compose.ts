@@ -1,0 +1,108 @@
+// Patience, put around the plain flow in the one place where things are put together.
+import type { Logger } from "@logtape/logtape";
+import { tenantError } from "../superoffice/callTenant.ts";
+import { createSteps } from "../superoffice/createSteps.ts";
+import { EXCHANGE } from "../superoffice/exchange.ts";
+import type { HttpAnswer, Send } from "../superoffice/http.ts";
+import {
+  type Call,
+  type LogOn,
+  makeCall,
+  makeLogOn,
+  makeNewTicket,
+  type SignToken,
+} from "../superoffice/logOn.ts";
+import type { Signer } from "../superoffice/signToken.ts";
+import type { Application } from "../superoffice/tenant.ts";
+import type { Clock } from "./clock.ts";
+import { corrected } from "./corrected.ts";
+import { mended } from "./mended.ts";
+import { repeated } from "./repeated.ts";
+import { createTenantStates } from "./tenantStates.ts";
+import { createTickets } from "./tickets.ts";
+import type { Telemetry } from "./wanted.ts";
+import { createWatch } from "./watched.ts";
+
+/** How patient the flow is. */
+export interface Patience {
+  /** From one poll's start to the next, in milliseconds. */
+  pollMs: number;
+  /** How long one request may take with its repeats, in milliseconds. */
+  requestTimeoutMs: number;
+  /** Whether a log-on uses the ticket of the last one. */
+  reuseTickets: boolean;
+}
+
+/** What a composition works with. */
+export interface Means {
+  sign: Signer;
+  send: Send;
+  clock: Clock;
+  /** A clock in milliseconds that is never set back. */
+  monotonicMs: () => number;
+  log: Logger;
+  /** Undefined where nobody collects any. */
+  telemetry: Telemetry | undefined;
+}
+
+/**
+ * Makes the flow patient and kind; once, and not for each customer. Without any of its lines a healthy run comes to the same.
+ *
+ * @param giveUp ends what is under way
+ */
+export function compose(
+  application: Application,
+  { pollMs, requestTimeoutMs, reuseTickets }: Patience,
+  { sign, send, clock, monotonicMs, log, telemetry }: Means,
+  giveUp: AbortSignal,
+): { call: Call; logOn: LogOn } {
+  const states = createTenantStates(pollMs, monotonicMs);
+  const tickets = createTickets(monotonicMs, log);
+  const watched = createWatch(log, telemetry?.span, monotonicMs);
+
+  // A request is repeated.
+  const patientSend = repeated(counted(send, telemetry), requestTimeoutMs, giveUp, monotonicMs);
+  const plain = createSteps(application, sign, patientSend, clock.now);
+
+  // A step is watched, corrected, kept.
+  const readTenantState = states.kept(watched("state read", plain.readTenantState));
+  const signToken = watched("token signed", unlessStopped(plain.signToken, giveUp));
+  const exchange = watched("token exchanged for a ticket", plain.exchange);
+  const getTicket = tickets.kept(corrected(makeNewTicket(signToken, exchange), clock, log));
+  const callTenant = states.forgottenWhenUnreachable(
+    watched(
+      (_tenant, _access, { purpose = "tenant called" }) => purpose,
+      plain.callTenant,
+      failureOf,
+    ),
+  );
+
+  // The whole is mended.
+  const call = mended(tickets.renewedByUse(makeCall(readTenantState, getTicket, callTenant)), {
+    401: tickets.drop,
+    421: states.drop,
+  });
+  const logOn = makeLogOn(call);
+  return { call, logOn: reuseTickets ? logOn : tickets.forgottenBefore(logOn) };
+}
+
+/** Counts the exchanges that are sent, repeats included. */
+function counted(send: Send, telemetry: Telemetry | undefined): Send {
+  if (telemetry === undefined) return send;
+  return (request) => {
+    if (request.purpose === EXCHANGE) telemetry.count("exchanges");
+    return send(request);
+  };
+}
+
+/** Signing asks nobody, so that it would not notice a stop by itself. */
+function unlessStopped(signToken: SignToken, giveUp: AbortSignal): SignToken {
+  return async (tenant, now) => {
+    giveUp.throwIfAborted();
+    return await signToken(tenant, now);
+  };
+}
+
+function failureOf(answer: HttpAnswer): { code: string } | undefined {
+  return answer.status < 400 ? undefined : tenantError(answer);
+}

@@ -1,0 +1,68 @@
+/** Keeps one thing for each tenant, and has it made once for all who ask for it at the same time. */
+export interface Keeper<T> {
+  /** What is kept for the tenant, made for the same `purpose`, and still good. */
+  get(contextIdentifier: string, purpose: string): T | undefined;
+  /** Has it made and keeps it; gives the one that is being made when somebody asked before. */
+  make(contextIdentifier: string, purpose: string, making: () => Promise<T>): Promise<T>;
+  /** Lets the time of what is kept begin anew, where `isIt` says that it is this one. */
+  renew(contextIdentifier: string, isIt: (kept: T) => boolean): void;
+  /** Keeps it no longer, where `isIt` says that it is this one. */
+  drop(contextIdentifier: string, isIt: (kept: T) => boolean): void;
+}
+
+/**
+ * Keeps things in memory for as long as they are good.
+ *
+ * @param keepMsOf for how long one is good, in milliseconds from its making
+ * @param sweepMs how often those are cleared away that nobody asked for any more
+ * @param monotonicMs a clock in milliseconds that is never set back
+ */
+export function createKeeper<T>(
+  keepMsOf: (made: T) => number,
+  sweepMs: number,
+  monotonicMs: () => number,
+): Keeper<T> {
+  // Only what is needed, since there may be a hundred thousand.
+  const kept = new Map<string, { value: T; purpose: string; until: number }>();
+  const underWay = new Map<string, { purpose: string; made: Promise<T> }>();
+  let sweptAt = monotonicMs();
+
+  function keep(contextIdentifier: string, purpose: string, value: T): void {
+    const now = monotonicMs();
+    if (now - sweptAt >= sweepMs) {
+      sweptAt = now;
+      for (const [id, { until }] of kept) if (now >= until) kept.delete(id);
+    }
+    kept.set(contextIdentifier, { value, purpose, until: now + keepMsOf(value) });
+  }
+
+  return {
+    get(contextIdentifier, purpose) {
+      const found = kept.get(contextIdentifier);
+      const isGood = found?.purpose === purpose && monotonicMs() < found.until;
+      return isGood ? found.value : undefined;
+    },
+    make(contextIdentifier, purpose, making) {
+      const same = underWay.get(contextIdentifier);
+      if (same?.purpose === purpose) return same.made;
+      const made = making().then((value) => {
+        keep(contextIdentifier, purpose, value);
+        return value;
+      }).finally(() => {
+        if (underWay.get(contextIdentifier)?.made === made) underWay.delete(contextIdentifier);
+      });
+      underWay.set(contextIdentifier, { purpose, made });
+      return made;
+    },
+    renew(contextIdentifier, isIt) {
+      const found = kept.get(contextIdentifier);
+      if (found !== undefined && isIt(found.value)) {
+        found.until = monotonicMs() + keepMsOf(found.value);
+      }
+    },
+    drop(contextIdentifier, isIt) {
+      const found = kept.get(contextIdentifier);
+      if (found !== undefined && isIt(found.value)) kept.delete(contextIdentifier);
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import type { Logger } from "@logtape/logtape";
+import type { Customer } from "../database/loadCustomers.ts";
+import type { Memory } from "./memory.ts";
+import { createSlots } from "./slots.ts";
+import type { Outcome, Visit } from "./visit.ts";
+import type { Explanation, Progress, Span, Telemetry } from "./wanted.ts";
+
+/** What one poll came to. */
+export interface PollSummary extends Record<Outcome, number> {
+  /** Customers left out, because an earlier poll still had them in hand. */
+  stillInHand: number;
+  /** Customers left out, because they were refused and it is too early to try again. */
+  waiting: number;
+  /** Whether the customers could be read to the end. */
+  complete: boolean;
+  durationMs: number;
+}
+
+/** A poll that has taken its customers. */
+export interface StartedPoll {
+  /** Resolves when all of them are finished. */
+  done: Promise<PollSummary>;
+}
+
+/** Takes customers and has them visited. */
+export type Poll = (customers: AsyncIterable<Customer>) => Promise<StartedPoll>;
+
+/** What a poll does. */
+export interface PollParts {
+  visit: Visit;
+  explain: (error: unknown) => Explanation;
+  /** Undefined where nobody looks. */
+  progress: Progress | undefined;
+  /** A clock in milliseconds that is never set back. */
+  monotonicMs: () => number;
+}
+
+/** Where a poll remembers and speaks. */
+export interface PollSurroundings {
+  memory: Memory;
+  /** Undefined where nobody collects any. */
+  telemetry: Telemetry | undefined;
+  log: Logger;
+}
+
+/**
+ * Makes the polls. Each takes every customer once and has it visited, `concurrency` at once over all polls. It resolves when
+ * all are taken. It never rejects: the database's failure is logged, and tried again at the next poll.
+ *
+ * @param stop ends the taking of customers; those in hand are finished
+ */
+export function createPoll(
+  { visit, explain, progress, monotonicMs }: PollParts,
+  concurrency: number,
+  { memory, telemetry, log }: PollSurroundings,
+  stop: AbortSignal,
+): Poll {
+  const slots = createSlots(concurrency);
+  // The slow ones queue among themselves, and hold nobody else up.
+  const slowSlots = createSlots(Math.ceil(concurrency / 4));
+
+  async function poll(customers: AsyncIterable<Customer>): Promise<StartedPoll> {
+    const startedAt = monotonicMs();
+    const counts = { loggedOn: 0, skipped: 0, failed: 0, stillInHand: 0, waiting: 0 };
+    const inHand = new Set<Promise<void>>();
+    const absent = memory.known();
+    let complete = true;
+    progress?.begin();
+
+    /** Visits a customer that has its slot, and gives that back. */
+    async function visitInSlot(customer: Customer): Promise<void> {
+      try {
+        if (stop.aborted) return;
+        counts[await visit(customer)]++;
+        const done = counts.loggedOn + counts.skipped + counts.failed;
+        progress?.tell(done, monotonicMs() - startedAt);
+      } finally {
+        memory.giveBack(customer);
+        slots.free();
+      }
+    }
+
+    async function visitSlowly(customer: Customer): Promise<void> {
+      await slowSlots.take();
+      await slots.take();
+      await visitInSlot(customer).finally(slowSlots.free);
+    }
+
+    try {
+      for await (const customer of customers) {
+        if (stop.aborted) break;
+        absent.delete(customer.id);
+        const taken = memory.take(customer);
+        if (taken !== "taken") counts[taken]++;
+        else {
+          const isSlow = memory.isSlow(customer);
+          // Rows are read no faster than they are worked on.
+          if (!isSlow) await slots.take();
+          const visiting = (isSlow ? visitSlowly(customer) : visitInSlot(customer))
+            .finally(() => inHand.delete(visiting));
+          inHand.add(visiting);
+        }
+      }
+    } catch (error) {
+      complete = false;
+      log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
+    }
+
+    async function finish(): Promise<PollSummary> {
+      await Promise.all(inHand);
+      if (complete && !stop.aborted) memory.forget(absent);
+      progress?.end();
+      const durationMs = Math.round(monotonicMs() - startedAt);
+      const summary = { ...counts, complete, durationMs };
+      log.info(
+        (complete ? "Poll done" : "Poll broken off") +
+          " in {durationMs} ms: {loggedOn} logged on, {skipped} skipped, {failed} failed" +
+          (counts.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
+          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
+        { ...summary },
+      );
+      return summary;
+    }
+    return { done: finish() };
+  }
+  return telemetry === undefined ? poll : withSpan(poll, telemetry.span);
+}
+
+/** Puts a span around a poll, which lasts until its last customer is done. */
+function withSpan(poll: Poll, span: Span): Poll {
+  return (customers) =>
+    new Promise((taken) => {
+      void span("poll", {}, async () => {
+        const started = await poll(customers);
+        taken(started);
+        await started.done;
+      });
+    });
+}

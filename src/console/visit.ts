@@ -1,0 +1,118 @@
+import type { Logger } from "@logtape/logtape";
+import type { Customer } from "../database/loadCustomers.ts";
+import type { Result } from "../database/recordResults.ts";
+import { TenantNotRunningError } from "../superoffice/errors.ts";
+import type { LoggedOn, LogOn } from "../superoffice/logOn.ts";
+import { StoppedError, TokenMissingError } from "./errors.ts";
+import type { Memory } from "./memory.ts";
+import type { Explanation, Secrets, Telemetry } from "./wanted.ts";
+
+/** What came of a visit. */
+export type Outcome = "loggedOn" | "skipped" | "failed";
+
+const COUNTERS = {
+  loggedOn: "customers.logged_on",
+  skipped: "customers.skipped",
+  failed: "customers.failed",
+} as const;
+
+/** Visits one customer; never rejects. */
+export type Visit = (customer: Customer) => Promise<Outcome>;
+
+/** The vendor's own work in a tenant, after the log-on; gives a summary for the log, or nothing. */
+export type RunWork = (
+  customer: Customer,
+  loggedOn: LoggedOn,
+  log: Logger,
+) => Promise<string | undefined>;
+
+/** What a visit does. */
+export interface VisitParts {
+  logOn: LogOn;
+  work: RunWork | undefined;
+  /** Records what came of it. */
+  record: (result: Result) => void;
+  explain: (error: unknown) => Explanation;
+  now: () => Date;
+}
+
+/** Where a visit remembers and speaks. */
+export interface VisitSurroundings {
+  memory: Memory;
+  /** Hides the customer's own secret while it is visited. */
+  secrets: Secrets;
+  /** Undefined where nobody collects any. */
+  telemetry: Telemetry | undefined;
+  log: Logger;
+}
+
+/**
+ * Makes the visits to customers: logs on to the tenant and does the work there, and sees to it that what came of it is said,
+ * recorded and remembered, for that customer alone.
+ */
+export function createVisit(
+  { logOn, work, record, explain, now }: VisitParts,
+  { memory, secrets, telemetry, log }: VisitSurroundings,
+): Visit {
+  async function logOnAndWork(customer: Customer): Promise<Outcome> {
+    const { id, contextIdentifier, systemUserToken } = customer;
+    if (systemUserToken === "") throw new TokenMissingError("The row holds no system user token");
+    // What changes while the work goes on belongs to the next time.
+    const syncedAt = now();
+    const { principal, ...access } =
+      await (telemetry === undefined
+        ? logOn(customer)
+        : telemetry.span("customer", { "superoffice.customer": contextIdentifier }, () =>
+          logOn(customer)));
+    const { associate, associateId } = principal;
+    log.info("Logged on to context {customer} as {associate}", {
+      customer: contextIdentifier,
+      associate,
+      associateId,
+    });
+    if (work !== undefined) {
+      const customersLog = log.with({ customer: contextIdentifier });
+      const summary = await work(customer, { principal, ...access }, customersLog);
+      if (summary !== undefined) customersLog.info("{customer}: {summary}", { summary });
+    }
+    record({ id, syncedAt, error: null });
+    memory.succeeded(customer);
+    return "loggedOn";
+  }
+
+  function fail(customer: Customer, error: unknown): Outcome {
+    const { id, contextIdentifier } = customer;
+    const customersLog = log.with({ customer: contextIdentifier });
+    const explanation = explain(error);
+    const { problem, remedy } = explanation;
+    if (!(error instanceof StoppedError)) {
+      record({ id, syncedAt: null, error: `${problem}. ${remedy}` });
+    }
+    memory.failed(customer, error);
+    if (!(error instanceof TenantNotRunningError)) {
+      customersLog.warn("{customer}: {problem}. {remedy} [{code}]", { ...explanation });
+      return "failed";
+    }
+    // Said once when the state changes, not at every poll.
+    const { state } = error;
+    const isNews = memory.tellsState(customer, state);
+    const level = !isNews ? "debug" : state === "Deleted" ? "warn" : "info";
+    customersLog[level]("{customer}: skipped. {problem}. {remedy}", { ...explanation, state });
+    return "skipped";
+  }
+
+  return async (customer) => {
+    const { systemUserToken } = customer;
+    secrets.add(systemUserToken);
+    let outcome: Outcome = "failed";
+    try {
+      outcome = await logOnAndWork(customer).catch((error) => fail(customer, error));
+    } catch (error) {
+      // Saying or recording failed.
+      log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
+    }
+    secrets.delete(systemUserToken);
+    telemetry?.count(COUNTERS[outcome]);
+    return outcome;
+  };
+}

@@ -1,0 +1,42 @@
+// What the console wants to have filled from above.
+
+/** Runs `work` inside a span of a trace that bears the error's code when it fails; `failureOf` finds one in what it gives. */
+export type Span = <T>(
+  name: string,
+  attributes: Record<string, string>,
+  work: () => Promise<T>,
+  failureOf?: (result: T) => unknown,
+) => Promise<T>;
+
+/** What is counted. */
+export type Counter =
+  | "customers.logged_on"
+  | "customers.failed"
+  | "customers.skipped"
+  | "exchanges";
+
+/** Where traces and metrics go. */
+export interface Telemetry {
+  span: Span;
+  count(counter: Counter): void;
+}
+
+/** What may not be printed or stored while its customer is in hand. */
+export interface Secrets {
+  add(secret: string): unknown;
+  delete(secret: string): unknown;
+}
+
+/** What is said of an error, without secrets. */
+export interface Explanation {
+  problem: string;
+  remedy: string;
+  code: string;
+}
+
+/** Shows a person how far a poll is. */
+export interface Progress {
+  begin(): void;
+  tell(done: number, elapsedMs: number): void;
+  end(): void;
+}

@@ -1,0 +1,129 @@
+import postgres from "postgres";
+
+/** The database cannot be reached, or does not hold what the console needs. */
+export class DatabaseError extends Error {
+  static readonly code = "DATABASE_TROUBLE";
+  static readonly remedy = "What the line says; it is tried again at the next poll.";
+  readonly code: string = DatabaseError.code;
+  readonly remedy: string;
+
+  constructor(message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options);
+    this.remedy = remedy;
+  }
+}
+
+/** A client of the Postgres that holds the table `customers`. */
+export type Database = postgres.Sql;
+
+/** A client for the Postgres that holds the table `customers`. It connects when it is first used. */
+export function openDatabase(databaseUrl: string): Database {
+  return postgres(databaseUrl, {
+    connect_timeout: 10,
+    connection: { application_name: "system-user-service-console" },
+    onnotice: () => {},
+  });
+}
+
+/** Where the database's server is, for a message. */
+export function placeOf({ options: { host, port } }: Database): string {
+  return `${host[0]}:${port[0]}`;
+}
+
+/** How long a query may take, for example while somebody else has locked a row. */
+const QUERY_MS = 30_000;
+
+/**
+ * Runs a query, and gives it up after 30 seconds: what waits for a lock, or for a server that does not answer, must not
+ * stop the console. Throws {@link DatabaseError}.
+ */
+export async function runQuery<T extends readonly postgres.MaybeRow[]>(
+  query: postgres.PendingQuery<T>,
+  database: Database,
+): Promise<postgres.RowList<T>> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      query.cancel();
+      reject(
+        Object.assign(new Error(`no answer in ${QUERY_MS / 1000} s`), { code: "QUERY_TIMEOUT" }),
+      );
+    }, QUERY_MS);
+  });
+  try {
+    return await Promise.race([query, tooLong]);
+  } catch (cause) {
+    throw explainDatabaseError(cause, database);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Says what is wrong with the database, where, and what to do, for an error that a query threw. */
+export function explainDatabaseError(cause: unknown, database: Database): DatabaseError {
+  const { host, port, database: name, user } = database.options;
+  const place = placeOf(database);
+  const { code = "", message } = cause as { code?: string; message: string };
+  const explain = (what: string, remedy: string) => new DatabaseError(what, remedy, { cause });
+  switch (code) {
+    case "28000":
+      if (/no encryption|SSL off/i.test(message)) {
+        return explain(
+          `The database server ${place} takes encrypted connections alone`,
+          "Add ?sslmode=verify-full (or require) to DATABASE_URL.",
+        );
+      }
+    // falls through
+    case "28P01":
+      return explain(
+        `The database server ${place} refused the user «${user}»: ${message}`,
+        "Check user name and password in DATABASE_URL.",
+      );
+    case "3D000":
+      return explain(
+        `The database server ${place} has no database «${name}»`,
+        `Check DATABASE_URL, or create it: createdb -h ${host[0]} -p ${port[0]} ${name}`,
+      );
+    case "42P01":
+      return explain(
+        `The database «${name}» at ${place} has no table «customers»`,
+        'Create it: npm run customers -- init (or psql "$DATABASE_URL" -f fixtures/schema.sql)',
+      );
+    case "42703":
+      return explain(
+        `The table «customers» in «${name}» at ${place} is not as expected: ${message}`,
+        "Compare it with fixtures/schema.sql and add what is missing.",
+      );
+    case "42501":
+      return explain(
+        `The user «${user}» may not do this in «${name}» at ${place}: ${message}`,
+        `Grant it: grant select, update on customers to "${user}" (and insert, delete for the command customers)`,
+      );
+    case "QUERY_TIMEOUT":
+      return explain(
+        `The database «${name}» at ${place} gave ${message}`,
+        "See whether a transaction that was left open holds a lock on customers (pg_stat_activity).",
+      );
+    case "ECONNREFUSED":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "ETIMEDOUT":
+    case "ECONNRESET":
+    case "CONNECT_TIMEOUT":
+    case "CONNECTION_CLOSED":
+    case "CONNECTION_DESTROYED":
+    case "57P01":
+    case "57P03":
+      return explain(
+        `The database server ${place} cannot be reached (${code})`,
+        "Check that it runs, and that DATABASE_URL names its host and port.",
+      );
+    default:
+      return explain(
+        `The database «${name}» at ${place} failed: ${message}${code && ` (${code})`}`,
+        "Look at the database server's own log.",
+      );
+  }
+}

@@ -1,0 +1,120 @@
+// What the command `customers` does to the table.
+import type postgres from "postgres";
+import { type Database, runQuery } from "./connection.ts";
+import { inPages } from "./inPages.ts";
+
+/** What is shown of a row of the table `customers`: never the token. */
+export interface ListedCustomer {
+  id: string;
+  /** The tenant, for example `Cust12345`. */
+  contextIdentifier: string;
+  isActive: boolean;
+  lastSync: Date | null;
+  lastError: string | null;
+}
+
+/** Creates the table where it does not exist, and looks whether it has what the console needs. Throws `DatabaseError`. */
+export async function createTable(schema: string, database: Database): Promise<void> {
+  await runQuery(database.unsafe(schema), database);
+  const look = database`
+    select id, context_identifier, system_user_token, is_active, last_sync, last_error
+    from customers
+    limit 0`;
+  await runQuery(look, database);
+}
+
+/** Streams all customers in pages, in the order of their ids; the first page comes even when it is empty. */
+export function listCustomers(database: Database): AsyncGenerator<ListedCustomer[], void> {
+  return inPages((lastId, rows) => {
+    const query = database<ListedCustomer[]>`
+      select id, context_identifier as "contextIdentifier", is_active as "isActive",
+        last_sync as "lastSync", last_error as "lastError"
+      from customers
+      where id > ${lastId}::bigint
+      order by id
+      limit ${rows}`;
+    return runQuery(query, database);
+  });
+}
+
+// Context identifiers are compared without regard to case, as SuperOffice does. Each of the following gives the customers
+// concerned as their rows name them: none when there is no such customer. Each throws `DatabaseError`.
+
+/** Whether there is such a customer, and how its row names it. */
+export async function findCustomer(customer: string, database: Database): Promise<string[]> {
+  return await names(
+    database`
+      select context_identifier as name from customers where ${isNamed(customer, database)}`,
+    database,
+  );
+}
+
+/** Adds a customer; none when it exists already. */
+export async function addCustomer(
+  customer: string,
+  token: string,
+  database: Database,
+): Promise<string[]> {
+  return await names(
+    database`
+      insert into customers (context_identifier, system_user_token)
+      select ${customer}::text, ${token}::text
+      where not exists (select from customers where ${isNamed(customer, database)})
+      returning context_identifier as name`,
+    database,
+  );
+}
+
+/** Stores a new token, and has the console try the customer at its next poll. */
+export async function replaceToken(
+  customer: string,
+  token: string,
+  database: Database,
+): Promise<string[]> {
+  const changes = database`system_user_token = ${token}, is_active = true, last_error = null`;
+  return await update(customer, changes, database);
+}
+
+/** Has the console leave the customer alone. */
+export async function pauseCustomer(customer: string, database: Database): Promise<string[]> {
+  return await update(customer, database`is_active = false`, database);
+}
+
+/** Has the console take the customer again, at its next poll: without an error there is nothing to wait for. */
+export async function resumeCustomer(customer: string, database: Database): Promise<string[]> {
+  return await update(customer, database`is_active = true, last_error = null`, database);
+}
+
+/** Removes the customer and its token. */
+export async function removeCustomer(customer: string, database: Database): Promise<string[]> {
+  return await names(
+    database`
+      delete from customers where ${isNamed(customer, database)}
+      returning context_identifier as name`,
+    database,
+  );
+}
+
+async function update(
+  customer: string,
+  changes: postgres.PendingQuery<postgres.Row[]>,
+  database: Database,
+): Promise<string[]> {
+  return await names(
+    database`
+      update customers set ${changes} where ${isNamed(customer, database)}
+      returning context_identifier as name`,
+    database,
+  );
+}
+
+function isNamed(customer: string, database: Database): postgres.PendingQuery<postgres.Row[]> {
+  return database`lower(context_identifier) = lower(${customer})`;
+}
+
+async function names(
+  query: postgres.PendingQuery<postgres.Row[]>,
+  database: Database,
+): Promise<string[]> {
+  return (await runQuery(query, database)).map((row) => row["name"]);
+}

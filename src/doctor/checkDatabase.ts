@@ -1,0 +1,33 @@
+import type { Secrets } from "../console/wanted.ts";
+import { type Database, DatabaseError, placeOf } from "../database/connection.ts";
+import { type CustomerRow, findRow, inspectTable } from "../database/inspectTable.ts";
+import { countCustomers } from "../database/loadCustomers.ts";
+import type { Found } from "./findings.ts";
+
+/** Checks the database and its table. Throws {@link DatabaseError} where no customer can be read from it. */
+export async function inspectDatabase(database: Database): Promise<Found<Database>> {
+  const { kind, fault } = await inspectTable(database);
+  const active = await countCustomers(database);
+  const text = `${placeOf(database)}/${database.options.database} has the ${kind} «customers», ` +
+    `active customers: ${active}`;
+  return { value: database, text, fault };
+}
+
+/**
+ * Finds the customer to check. An inactive one is at fault, since the console leaves it alone, but its tenant is checked all
+ * the same. Throws {@link DatabaseError}.
+ */
+export async function findCustomer(
+  database: Database,
+  contextIdentifier: string | undefined,
+  secrets: Secrets,
+): Promise<Found<CustomerRow>> {
+  const row = await findRow(contextIdentifier, database);
+  secrets.add(row.systemUserToken);
+  const which = contextIdentifier === undefined ? "the first active one" : "active";
+  const fault = row.isActive ? undefined : new DatabaseError(
+    `${row.contextIdentifier} is not active, so the console leaves it alone`,
+    "Set is_active to true in its row, if the customer still wants the application.",
+  );
+  return { value: row, text: `${row.contextIdentifier}, ${which}`, fault };
+}

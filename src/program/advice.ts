@@ -1,0 +1,140 @@
+/** What this program knows of a cause of trouble beyond what its error says. */
+export interface Advice {
+  /** What the code means, for who looks it up. */
+  means: string;
+  /** What the likely causes are, for the doctor. */
+  likely?: string;
+  /** What is added to the error's remedy: where it is set here. Without an error: for who looks the code up. */
+  here?: string | ((error?: Error) => string);
+}
+
+const NO_WAY_THERE =
+  "no network, a proxy or firewall in between, or a slip in SUPEROFFICE_LOGIN_URL";
+
+/** The one table of advice, by the errors' codes: the log, the doctor and the page of refusals say what stands here. */
+export const ADVICE: Record<string, Advice> = {
+  TOKEN_REVOKED: {
+    means: "the customer withdrew its approval",
+    likely:
+      "the customer's administrator withdrew the approval; or the row holds the token of an earlier one",
+    here: "Or set is_active to false in its row.",
+  },
+  ACCESS_DENIED: {
+    means: "this application may not enter this customer in this environment",
+    likely:
+      "SUPEROFFICE_CLIENT_SECRET is another application's or environment's, or was replaced in the developer " +
+      "portal; or the row's system_user_token is not this customer's",
+    here: "Set here: SUPEROFFICE_ENVIRONMENT, SUPEROFFICE_CLIENT_SECRET.",
+  },
+  NEEDS_REAPPROVAL: { means: "the application changed since the customer approved it" },
+  APPROVAL_EXPIRED: { means: "the approval is not valid any more" },
+  TOKEN_MISSING: {
+    means: "the row holds no system user token",
+    here: "Done here: npm run customers -- add … --replace.",
+  },
+  SIGNATURE_INVALID: {
+    means: "the private key is not the one whose public half is registered",
+    likely: "the key is another application's or environment's, or the developer portal " +
+      "holds another public key than the one printed above",
+  },
+  TIMESTAMP_INVALID: {
+    means:
+      "the minute in the signed token is too far from SuperOffice's, and its clock could not " +
+      "be read",
+  },
+  REDIRECT_URL_INVALID: { means: "a redirect URL is not registered" },
+  EXCHANGE_REFUSED: {
+    means: "the exchange was refused for another reason, which the line quotes",
+    likely: "client secret, private key, system user token and environment do not belong together",
+  },
+  JWT_INVALID: {
+    means:
+      "the exchange's answer was not signed by SuperOffice, not for this tenant, or not valid now",
+    likely: "SUPEROFFICE_LOGIN_URL leads elsewhere, or something in between answers",
+    here: "Set here: SUPEROFFICE_LOGIN_URL.",
+  },
+  LOGIN_HOST_REFUSED: {
+    means: "the login host itself answered with status 401",
+    here: "Set here: SUPEROFFICE_LOGIN_URL, SUPEROFFICE_CLIENT_SECRET.",
+  },
+  TICKET_REFUSED: {
+    means: "the tenant refused a ticket that was new",
+    likely: "the client secret was replaced a moment ago, or the approval was withdrawn",
+    here: "Set here: SUPEROFFICE_CLIENT_SECRET.",
+  },
+  TENANT_NOT_RUNNING: {
+    means: "the tenant is suspended, in maintenance or gone; it is skipped, which is no failure",
+    here: (error) =>
+      error === undefined || (error as { state?: string }).state === "Deleted"
+        ? "For one that was deleted, set is_active to false in its row."
+        : "It is picked up again by itself.",
+  },
+  TENANT_MOVED: {
+    means: "the tenant is moving between hosts",
+    here: "The console does so at the next poll.",
+  },
+  WRONG_TENANT: {
+    means: "an answer spoke of another tenant",
+    here: "Set here: context_identifier and system_user_token in the row.",
+  },
+  HOST_UNTRUSTED: {
+    means: "the tenant's address is not SuperOffice's; nothing was sent there",
+    here: "Set here: SUPEROFFICE_LOGIN_URL.",
+  },
+  NETWORK_FAILED: { means: "no connection, or it broke", likely: NO_WAY_THERE },
+  REQUEST_TIMEOUT: {
+    means: "no answer within REQUEST_TIMEOUT_SECONDS",
+    likely: NO_WAY_THERE,
+    here: "Set here: REQUEST_TIMEOUT_SECONDS.",
+  },
+  SERVICE_BUSY: {
+    means: "status 429 or 5xx, after up to three repeats",
+    here: "Set here: CONCURRENCY.",
+  },
+  FORBIDDEN: {
+    means: "status 403",
+    likely: "the system user lacks rights in this customer's SuperOffice",
+  },
+  NOT_FOUND: {
+    means: "status 404",
+    likely: "a slip in the context identifier, or a customer of another environment",
+    here: "Set here: context_identifier in the row, SUPEROFFICE_ENVIRONMENT.",
+  },
+  REDIRECT_REFUSED: {
+    means: "status 3xx; credentials are not sent elsewhere",
+    here: "Set here: SUPEROFFICE_LOGIN_URL.",
+  },
+  UNEXPECTED_STATUS: {
+    means: "another status",
+    here:
+      "Set here: context_identifier in the row, SUPEROFFICE_ENVIRONMENT, SUPEROFFICE_LOGIN_URL.",
+  },
+  ANSWER_UNREADABLE: { means: "not the JSON that SuperOffice documents" },
+  WORK_FAILED: { means: "your work script threw; the line names where" },
+  SIGNING_FAILED: { means: "the key vault did not sign" },
+  PRIVATE_KEY_WRONG: {
+    means: "the private key cannot be used",
+    here: (error) =>
+      error?.message.includes("looks like a file's path")
+        ? "Put the path into SUPEROFFICE_PRIVATE_KEY_FILE."
+        : "",
+  },
+  DATABASE_TROUBLE: { means: "the database cannot be read or written" },
+  SETTINGS_WRONG: { means: "settings are missing or wrong, all of which the line names" },
+  USAGE_WRONG: { means: "the command line says something that is not known" },
+  STOPPED: { means: "the console was stopped before this customer was done" },
+  UNEXPECTED: { means: "a mistake in this program, or in code that it was given to run" },
+};
+
+/** The likely causes of database trouble, by the codes of Postgres and its client. */
+export const DATABASE_CAUSES: Record<string, string> = {
+  "28P01": "another password, or one with signs that an address needs written as %40 and the like",
+  "28000": "another user name, or a server that takes this user from other addresses alone",
+  "3D000": "a slip in the name, or the database of another server",
+  "42P01": "the schema was applied to another database, or the table is not on the search_path",
+  "42703": "a table or view of another make",
+  "ECONNREFUSED": "Postgres does not run there, or listens on another port or address",
+  "ENOTFOUND":
+    "a slip in the host's name, or a name of another network (a container's, for example)",
+  "CONNECT_TIMEOUT": "a firewall in between, or a host that is off",
+};

@@ -1,0 +1,103 @@
+import { parseArgs } from "node:util";
+import { UsageError } from "./errors.ts";
+
+export const CUSTOMERS_HELP = `Looks after the table customers: whom the console logs on to.
+
+Usage: npm run customers -- <command>      or: deno task customers <command>
+
+  list                             all customers, their state, last sync and last error
+  init                             create the table where it does not exist
+  add Cust12345 --token-stdin      add a customer; its system user token is read from the standard
+                                   input, never from the command line:
+                                     npm run customers -- add Cust12345 --token-stdin < token.txt
+  add … --token-stdin --replace    store a new token for a customer that exists, and resume it
+  pause Cust12345                  the console leaves it alone
+  resume Cust12345                 the console takes it again, and forgets its last error
+  remove Cust12345 [--yes]         remove it and its token; --yes does not ask
+  --help                           show this
+
+Needs DATABASE_URL (postgres://user:password@host:5432/database), in the environment or in a file .env.
+Exit codes: 0 done; 1 not done, with the reason; 2 wrong settings or usage.
+`;
+
+/** What may be added to a command. */
+export type Option = "token-stdin" | "replace" | "yes";
+
+/** What can be done with the table. */
+export type CommandName = "list" | "init" | "add" | "pause" | "resume" | "remove";
+
+const COMMANDS: Record<CommandName, { takesCustomer: boolean; options: Option[] }> = {
+  list: { takesCustomer: false, options: [] },
+  init: { takesCustomer: false, options: [] },
+  add: { takesCustomer: true, options: ["token-stdin", "replace"] },
+  pause: { takesCustomer: true, options: [] },
+  resume: { takesCustomer: true, options: [] },
+  remove: { takesCustomer: true, options: ["yes"] },
+};
+
+/** What the command line asks for. */
+export interface CustomersRequest {
+  command: CommandName;
+  /** As SuperOffice writes it; empty for a command that takes none. */
+  customer: string;
+  options: Set<Option>;
+}
+
+/** Reads the command line. Throws {@link UsageError}. It repeats nothing: a token could have been put anywhere by mistake. */
+export function readCustomersCommandLine(args: string[]): CustomersRequest | "help" {
+  const { values: { help, ...given }, positionals: [name, ...rest] } = parse(args);
+  if (help) return "help";
+  const names = Object.keys(COMMANDS).join(", ");
+  if (name === undefined) throw new UsageError(`Say what to do: ${names}`);
+  if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`The commands are ${names}`);
+
+  const { takesCustomer, options } = COMMANDS[name as CommandName];
+  const foreign = (Object.keys(given) as Option[]).find((option) => !options.includes(option));
+  if (foreign !== undefined) throw new UsageError(`${name} does not take --${foreign}`);
+  if (rest.length > (takesCustomer ? 1 : 0)) {
+    throw new UsageError(
+      `${name} takes ${takesCustomer ? "one context identifier" : "no argument"} and nothing ` +
+        "after it. A token belongs on the standard input; if one was among the arguments, it " +
+        "is now in the shell's history: remove it there",
+    );
+  }
+  const customer = takesCustomer ? toContextIdentifier(rest[0] ?? "") : "";
+  if (customer === undefined) {
+    throw new UsageError(`${name} needs a context identifier: Cust and digits, as in Cust12345`);
+  }
+  if (name === "add" && !given["token-stdin"]) {
+    throw new UsageError(
+      "add needs --token-stdin: the token is read from the standard input, never from the command line",
+    );
+  }
+  return {
+    command: name as CommandName,
+    customer,
+    options: new Set(Object.keys(given) as Option[]),
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        "token-stdin": { type: "boolean" },
+        replace: { type: "boolean" },
+        yes: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch {
+    throw new UsageError(
+      "The options are --token-stdin, --replace, --yes and --help, each without a value",
+    );
+  }
+}
+
+/** The context identifier as SuperOffice writes it, `Cust12345`; undefined for what has another form. */
+function toContextIdentifier(text: string): string | undefined {
+  const digits = text.match(/^cust(\d+)$/i)?.[1];
+  return digits === undefined ? undefined : `Cust${digits}`;
+}

@@ -1,0 +1,34 @@
+// How the three commands end.
+import process from "node:process";
+import { SettingsError, UsageError } from "./errors.ts";
+import { explain } from "./explain.ts";
+import type { Redact } from "./redact.ts";
+
+export const EXIT_OK = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_WRONG_SETTINGS = 2;
+
+/** Runs a command, and gives its exit code; what it throws is said on the standard error. */
+export async function exitCodeOf(
+  command: () => Promise<number>,
+  redact: Redact,
+): Promise<number> {
+  try {
+    return await command();
+  } catch (error) {
+    const { problem, remedy } = explain(error);
+    await write(process.stderr, redact(`${problem}\n${remedy}\n`));
+    const isSettings = error instanceof SettingsError || error instanceof UsageError;
+    return isSettings ? EXIT_WRONG_SETTINGS : EXIT_FAILED;
+  }
+}
+
+/** Ends the process when whoever read the output is gone, as with `| head`. */
+export function endWhenNobodyReads(exitCode: number, before = () => Promise.resolve()): void {
+  process.stdout.on("error", () => void before().finally(() => process.exit(exitCode)));
+}
+
+/** Writes to a stream; resolves when it is out. */
+export function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
+  return new Promise((resolve) => stream.write(text, () => resolve()));
+}

@@ -1,0 +1,26 @@
+import type { Explanation } from "../console/wanted.ts";
+import { ADVICE } from "./advice.ts";
+import { UnexpectedError } from "./errors.ts";
+
+/** Says what happened and what to do, for the message `{problem}. {remedy} [{code}]`. Secrets are still in it. */
+export function explain(error: unknown): Explanation {
+  const explained = isExplained(error) ? error : unexpected(error);
+  const { message, code } = explained;
+  return { problem: message, remedy: remedyOf(explained), code };
+}
+
+/** What to do about an error: its own remedy, and where that is set here. */
+export function remedyOf(error: Error & { code: string; remedy: string }): string {
+  const here = ADVICE[error.code]?.here ?? "";
+  return `${error.remedy} ${typeof here === "string" ? here : here(error)}`.trimEnd();
+}
+
+/** Errors are known by what they say, not by a class: each room has its own. */
+function isExplained(error: unknown): error is Error & { code: string; remedy: string } {
+  return error instanceof Error && "code" in error && "remedy" in error;
+}
+
+function unexpected(error: unknown): UnexpectedError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new UnexpectedError(message, { cause: error });
+}

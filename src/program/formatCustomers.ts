@@ -1,0 +1,84 @@
+import type { ListedCustomer } from "../database/customerTable.ts";
+
+type Cells = [customer: string, state: string, lastSync: string, lastError: string];
+
+const HEADER: Cells = ["customer", "state", "last sync", "last error"];
+const GAP = "  ";
+const ERROR_LETTERS = 60;
+const FEWEST_ERROR_LETTERS = 20;
+
+/**
+ * Gives the table as text, a page at a time. The columns are as wide as the first page needs.
+ *
+ * @param columns the terminal's width, which cuts the last error; undefined in a pipe, where 60 letters stay
+ */
+export async function* formatCustomers(
+  pages: AsyncIterable<ListedCustomer[]>,
+  columns: number | undefined,
+  redact: (text: string) => string,
+): AsyncGenerator<string, void> {
+  let format: ((cells: Cells) => string) | undefined;
+  for await (const page of pages) {
+    const rows = page.map((customer) => cellsOf(customer, redact));
+    if (format === undefined) {
+      rows.unshift(HEADER);
+      format = createLineFormat(rows, columns);
+    }
+    yield rows.map(format).join("");
+  }
+}
+
+function cellsOf(customer: ListedCustomer, redact: (text: string) => string): Cells {
+  return [
+    escapeControls(customer.contextIdentifier),
+    customer.isActive ? "active" : "paused",
+    toMinutes(customer.lastSync),
+    // Hidden before it is cut: half a secret is not recognised.
+    escapeControls(redact(customer.lastError ?? "")),
+  ];
+}
+
+function createLineFormat(rows: Cells[], columns: number | undefined): (cells: Cells) => string {
+  const widthOf = (column: 0 | 1 | 2) => Math.max(...rows.map((row) => lettersOf(row[column])));
+  const [customerWidth, stateWidth, syncWidth] = [widthOf(0), widthOf(1), widthOf(2)];
+  const before = customerWidth + stateWidth + syncWidth + 3 * GAP.length;
+  const most = columns === undefined
+    ? ERROR_LETTERS
+    : Math.max(columns - before, FEWEST_ERROR_LETTERS);
+  return ([customer, state, lastSync, lastError]) =>
+    [
+      pad(customer, customerWidth),
+      pad(state, stateWidth),
+      pad(lastSync, syncWidth),
+      cut(lastError, most),
+    ].join(GAP).trimEnd() + "\n";
+}
+
+function toMinutes(date: Date | null): string {
+  if (date === null) return "never";
+  return Number.isNaN(date.getTime()) ? "?" : `${date.toISOString().slice(0, 16)}Z`;
+}
+
+const NAMED_CONTROLS: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** What could move the cursor, colour or reorder a line is written as its code. */
+function escapeControls(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (letter) =>
+      NAMED_CONTROLS[letter] ??
+        `\\u${letter.codePointAt(0)!.toString(16).padStart(4, "0")}`,
+  );
+}
+
+function pad(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - lettersOf(text)));
+}
+
+function cut(text: string, most: number): string {
+  return lettersOf(text) <= most ? text : `${[...text].slice(0, most - 1).join("")}…`;
+}
+
+function lettersOf(text: string): number {
+  return [...text].length;
+}

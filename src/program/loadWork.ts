@@ -1,0 +1,25 @@
+import { access } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { LoadedWork } from "../console/work.ts";
+import { SettingsError } from "./errors.ts";
+
+/** Loads a work script. Throws {@link SettingsError} when there is none, or it exports no function by default. */
+export async function loadWork(path: string): Promise<LoadedWork> {
+  const file = resolve(path);
+  await access(file).catch(() => {
+    throw new SettingsError([`WORK or --work: there is no file ${file}`]);
+  });
+  const module = await import(pathToFileURL(file).href).catch((cause) => {
+    throw new SettingsError([
+      `WORK or --work: ${path} cannot be loaded: ${cause.message.replaceAll("\n", " ")}`,
+    ]);
+  });
+  if (typeof module.default !== "function") {
+    throw new SettingsError([
+      `WORK or --work: ${path} has no default export that is a function; it should read ` +
+      "`export default async function ({ fetch, log }: WorkContext) { … }`",
+    ]);
+  }
+  return { run: module.default, fileName: basename(file) };
+}

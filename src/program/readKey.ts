@@ -1,0 +1,47 @@
+import { readFile } from "node:fs/promises";
+import { PrivateKeyError } from "../superoffice/errors.ts";
+import { importPrivateKey } from "../superoffice/privateKey.ts";
+import type { Variables } from "./settings.ts";
+
+/** What is wrong with how the variables name the private key: it takes one of the two. */
+export function faultOfKeyNames(variables: Variables): string | undefined {
+  const { SUPEROFFICE_PRIVATE_KEY: text, SUPEROFFICE_PRIVATE_KEY_FILE: path } = variables;
+  if (text !== undefined && path !== undefined) {
+    return "SUPEROFFICE_PRIVATE_KEY and SUPEROFFICE_PRIVATE_KEY_FILE: both are set; expected one of them";
+  }
+  if (text !== undefined || path !== undefined) return undefined;
+  return "SUPEROFFICE_PRIVATE_KEY or SUPEROFFICE_PRIVATE_KEY_FILE: missing; expected the application's private " +
+    "key (XML or PEM text), or the path of a file that holds it";
+}
+
+/** Reads the private key that the variables name. Throws {@link PrivateKeyError} with the variable's name. */
+export async function readKey(
+  variables: Variables,
+): Promise<{ text: string; privateKey: CryptoKey }> {
+  const path = variables["SUPEROFFICE_PRIVATE_KEY_FILE"];
+  const name = path === undefined ? "SUPEROFFICE_PRIVATE_KEY" : "SUPEROFFICE_PRIVATE_KEY_FILE";
+  try {
+    const text = variables["SUPEROFFICE_PRIVATE_KEY"] ?? await readKeyFile(path ?? "");
+    return { text, privateKey: await importPrivateKey(text) };
+  } catch (error) {
+    if (!(error instanceof PrivateKeyError)) throw error;
+    throw new PrivateKeyError(`${name}: ${error.message}`, error.remedy, { cause: error });
+  }
+}
+
+async function readKeyFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? "there is no such file" : code ?? message;
+    const looksLikeKey = path.length > 255 || /^MI[IGE]|KEY-----|<RSA|\n/.test(path);
+    throw new PrivateKeyError(
+      `${
+        looksLikeKey ? "the value (it looks like a key, not like a path)" : path
+      } cannot be read: ${reason}`,
+      "Check the path (one without a slash in front starts at the working directory), and that this user may read it.",
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,173 @@
+// What stands around the console: command line, settings or demo, log, signals and exit.
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { setFlagsFromString } from "node:v8";
+import type { Logger } from "@logtape/logtape";
+import type { Explanation, Progress, Secrets, Telemetry } from "../console/wanted.ts";
+import type { LoadedWork } from "../console/work.ts";
+import { HELP, readCommandLine } from "./commandLine.ts";
+import { findDemo } from "./demo.ts";
+import {
+  endWhenNobodyReads,
+  EXIT_FAILED,
+  EXIT_OK,
+  EXIT_WRONG_SETTINGS,
+  exitCodeOf,
+} from "./exit.ts";
+import { explain } from "./explain.ts";
+import { closeLog, openLog } from "./log.ts";
+import { print, printNow, printSoon } from "./output.ts";
+import { createRedact, createSecrets } from "./redact.ts";
+import {
+  readRunSettings,
+  readSettings,
+  readVariables,
+  type RunSettings,
+  secretsOf,
+  type Target,
+} from "./settings.ts";
+import { createStatusLine, showProgress } from "./statusLine.ts";
+import { createStopping } from "./stopping.ts";
+import { openTelemetry } from "./telemetry.ts";
+
+/** What the console is to do. */
+export interface Task {
+  run: RunSettings;
+  target: Target;
+  work: LoadedWork | undefined;
+  /** Whether it is one poll, and not one after the other. */
+  once: boolean;
+}
+
+/** What the console finds around it. */
+export interface Surroundings {
+  log: Logger;
+  /** What nothing prints or stores; the customers in hand add theirs. */
+  secrets: Secrets;
+  /** Says what happened and what to do, without secrets. */
+  explain: (error: unknown) => Explanation;
+  /** Undefined where nobody collects any. */
+  telemetry: Telemetry | undefined;
+  /** Shows a person how far a poll is, of as many customers as `total` says; undefined where nobody looks. */
+  showProgress: ((total: () => Promise<number>) => Progress) | undefined;
+  /** Ends the taking of customers. */
+  stop: AbortSignal;
+  /** Ends the work in hand, too. */
+  giveUp: AbortSignal;
+}
+
+/** Does the task; gives whether all that was tried worked. */
+export type Service = (task: Task, surroundings: Surroundings) => Promise<boolean>;
+
+/** Runs what the command line asks for with `service`, and ends the process. */
+export async function runProgram(service: Service): Promise<never> {
+  // Left alone, V8 lets the heap grow to four times of what is kept. Deno takes the flag at its start alone: see deno.json.
+  setFlagsFromString("--heap-growing-percent=40");
+  const secrets = createSecrets();
+  const redact = createRedact(secrets);
+  const statusLine = createStatusLine(printSoon);
+  const stopping = createStopping(end);
+  endWhenNobodyReads(EXIT_FAILED, closeLog);
+
+  async function end(exitCode: number): Promise<never> {
+    const isAtOnce = exitCode > EXIT_WRONG_SETTINGS;
+    if (!isAtOnce) await stopping.mayEnd();
+    printNow();
+    await closeLog();
+    if (!isAtOnce) await print("");
+    process.exit(exitCode);
+  }
+
+  async function main(): Promise<number> {
+    const { help, version, demo, once, work } = readCommandLine(process.argv.slice(2));
+    if (help || version) {
+      await print(help ? HELP : `${await readVersion()}\n`);
+      return EXIT_OK;
+    }
+    const variables = await readVariables();
+    if (work !== undefined) variables["WORK"] = work;
+    for (const secret of secretsOf(variables)) secrets.add(secret);
+    const startDemo = findDemo(demo, variables);
+    if (startDemo === undefined) {
+      const { run, target } = await readSettings(variables);
+      const loadedWork = await loadOwnWork(run);
+      return await serve({ run, target, work: loadedWork, once }, await openOwnLog(run));
+    }
+    const run = readRunSettings({ LOG_LEVEL: "debug", ...variables });
+    const log = await openOwnLog(run);
+    log.info(
+      "This is a demo: sample customers and a stand-in for SuperOffice, all on this machine. Ctrl-C ends it. " +
+        "For your own application set DATABASE_URL and SUPEROFFICE_* (--help lists them).",
+    );
+    const loadedWork = await loadOwnWork(run);
+    const { target, close } = await startDemo();
+    try {
+      return await serve({ run, target, work: loadedWork, once }, log);
+    } finally {
+      await close();
+    }
+  }
+
+  async function openOwnLog(run: RunSettings): Promise<Logger> {
+    // The log file is its owner's alone.
+    process.umask(0o077);
+    const colours = run.colours ?? process.stdout.isTTY === true;
+    return await openLog(run.log, redact, (line) => statusLine.print(line), colours);
+  }
+
+  async function serve(task: Task, log: Logger): Promise<number> {
+    const { run, target, once } = task;
+    secrets.add(target.clientSecret);
+    const telemetry = run.sendsTelemetry
+      ? await openTelemetry(run.usesDenoTelemetry, redact)
+      : undefined;
+    stopping.begin(run.shutdownMs, log);
+    const explainSafely = (error: unknown) => {
+      const { problem, remedy, code } = explain(error);
+      return { problem: redact(problem), remedy: redact(remedy), code };
+    };
+    for (const event of ["uncaughtException", "unhandledRejection"]) {
+      // One tenant's trouble must not end the others' work, whatever it is.
+      process.on(
+        event,
+        (error) => log.error("{problem}. {remedy} [{code}]", { ...explain(error) }),
+      );
+    }
+    log.info(
+      `Logging on at {loginUrl}, ${
+        once ? "once" : "every {seconds} s"
+      }, at most {concurrency} tenants at once.`,
+      {
+        loginUrl: target.loginUrl,
+        seconds: run.pollMs / 1000,
+        concurrency: run.concurrency,
+      },
+    );
+    printNow();
+    const allWorked = await service(task, {
+      log,
+      secrets,
+      explain: explainSafely,
+      telemetry,
+      showProgress: process.stdout.isTTY ? (total) => showProgress(statusLine, total) : undefined,
+      stop: stopping.stop,
+      giveUp: stopping.giveUp,
+    });
+    await telemetry?.close();
+    stopping.done(log);
+    return allWorked || stopping.stop.aborted ? EXIT_OK : EXIT_FAILED;
+  }
+
+  return await end(await exitCodeOf(main, redact));
+}
+
+async function loadOwnWork({ work }: RunSettings): Promise<LoadedWork | undefined> {
+  if (work === undefined) return undefined;
+  const { loadWork } = await import("./loadWork.ts");
+  return await loadWork(work);
+}
+
+async function readVersion(): Promise<string> {
+  const file = new URL("../../package.json", import.meta.url);
+  return JSON.parse(await readFile(file, "utf8")).version;
+}

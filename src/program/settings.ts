@@ -1,0 +1,235 @@
+import { readFile } from "node:fs/promises";
+import { parseEnv } from "node:util";
+import process from "node:process";
+import { z } from "zod";
+import { PrivateKeyError } from "../superoffice/errors.ts";
+import type { Application } from "../superoffice/tenant.ts";
+import { isLoopback } from "../superoffice/trustedHost.ts";
+import { SettingsError } from "./errors.ts";
+import { remedyOf } from "./explain.ts";
+import { faultOfKeyNames, readKey } from "./readKey.ts";
+import type { LogSettings } from "./log.ts";
+
+/** Variables by name, as the environment holds them. */
+export type Variables = Record<string, string | undefined>;
+
+/** How the console runs, whatever it runs against. */
+export interface RunSettings {
+  /** From one poll's start to the next. */
+  pollMs: number;
+  /** How many tenants are worked on at once. */
+  concurrency: number;
+  /** How long one HTTP request may take. */
+  requestTimeoutMs: number;
+  /** How long a stop waits for work in hand. */
+  shutdownMs: number;
+  /** Whether tickets are kept between polls, as they should be. */
+  reuseTickets: boolean;
+  /** The path of a work script. */
+  work: string | undefined;
+  /** Whether the log is coloured; undefined leaves it to whether the output is a terminal. */
+  colours: boolean | undefined;
+  /** Whether somebody collects traces and metrics. */
+  sendsTelemetry: boolean;
+  /** Whether Deno's built-in support sends them. */
+  usesDenoTelemetry: boolean;
+  log: LogSettings;
+}
+
+/** What the console runs against. */
+export interface Target extends Application {
+  databaseUrl: string;
+  privateKey: CryptoKey;
+}
+
+const seconds = (byDefault: number, most: number) =>
+  z.string().regex(/^\d+(\.\d+)?$/, `expected 0.1 to ${most} seconds`).transform(Number)
+    .refine((seconds) => seconds >= 0.1 && seconds <= most, `expected 0.1 to ${most} seconds`)
+    .default(byDefault).transform((seconds) => seconds * 1000);
+
+const wholeNumber = (byDefault: number, most: number) =>
+  z.string().regex(/^\d+$/, `expected a whole number, 1 to ${most}`).transform(Number)
+    .refine((number) => number >= 1 && number <= most, `expected a whole number, 1 to ${most}`)
+    .default(byDefault);
+
+const oneOf = <const T extends readonly string[]>(names: T) =>
+  z.enum(names, { error: `expected one of ${names.join(", ")}` });
+
+const runSchema = z.object({
+  POLL_SECONDS: seconds(15, 86_400),
+  CONCURRENCY: wholeNumber(32, 1000),
+  REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
+  SHUTDOWN_SECONDS: seconds(10, 3600),
+  WORK: z.string().optional(),
+  TICKET_REUSE: oneOf(["on", "off"]).default("on"),
+  LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
+  LOG_FORMAT: oneOf(["text", "json"]).default("text"),
+  LOG_FILE: z.string().optional(),
+  LOG_KEEP_DAYS: wholeNumber(92, 36_500),
+});
+
+/** What says what to run against, but for the private key. */
+export const targetSchema = z.object({
+  DATABASE_URL: z.string({
+    error:
+      "missing; expected the address of the Postgres, postgres://user:password@host:5432/database",
+  }).refine(
+    isPostgresUrl,
+    "expected an address of the form postgres://user:password@host:5432/database, with the signs @ / # ? % of a " +
+      "password written %40 %2F %23 %3F %25",
+  ),
+  SUPEROFFICE_ENVIRONMENT: z.preprocess(
+    (name) => name === "stage" ? "qaonline" : name,
+    oneOf(["sod", "qaonline", "online"]).default("sod"),
+  ),
+  SUPEROFFICE_LOGIN_URL: z.string()
+    .refine(isLoginUrl, "expected an https address without a path (http for this machine alone)")
+    .transform((address) => new URL(address).origin).optional(),
+  SUPEROFFICE_CLIENT_SECRET: z.string({
+    error: "missing; expected the application's client secret from the developer portal",
+  }).regex(
+    /^[\x21-\x7e]+$/,
+    "expected letters, digits and signs without blanks, as the portal shows it",
+  ),
+});
+
+/**
+ * The variables of the process, with those of a file `.env` in the working directory where it exists.
+ * The process's own come first; an empty one counts as not set.
+ */
+export async function readVariables(): Promise<Variables> {
+  const file = await readFile(".env", "utf8").catch((error) => {
+    if (error.code === "ENOENT") return "";
+    throw new SettingsError([`.env cannot be read: ${error.message}`]);
+  });
+  const all = withoutEmpty({ ...parseEnv(file), ...withoutEmpty(process.env) });
+  // OpenTelemetry's exporters read the environment themselves.
+  for (const [name, value] of Object.entries(all)) {
+    if (name.startsWith("OTEL_")) process.env[name] ??= value;
+  }
+  return all;
+}
+
+/** Whether nothing says what to run against: no DATABASE_URL and no SUPEROFFICE_ variable. */
+export function namesNoTarget(variables: Variables): boolean {
+  return !Object.keys(variables).some((name) =>
+    name === "DATABASE_URL" || name.startsWith("SUPEROFFICE_")
+  );
+}
+
+/** Reads how to run. Throws {@link SettingsError} with every fault. */
+export function readRunSettings(variables: Variables): RunSettings {
+  const { success, data, error } = runSchema.safeParse(variables);
+  if (!success) throw new SettingsError(faultsOf(error));
+  return {
+    pollMs: data.POLL_SECONDS,
+    concurrency: data.CONCURRENCY,
+    requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
+    shutdownMs: data.SHUTDOWN_SECONDS,
+    work: data.WORK,
+    colours: variables["NO_COLOR"] !== undefined
+      ? false
+      : variables["FORCE_COLOR"] !== undefined
+      ? true
+      : undefined,
+    sendsTelemetry: variables["OTEL_EXPORTER_OTLP_ENDPOINT"] !== undefined,
+    usesDenoTelemetry: "Deno" in globalThis && variables["OTEL_DENO"] === "true",
+    reuseTickets: data.TICKET_REUSE === "on",
+    log: {
+      level: data.LOG_LEVEL,
+      format: data.LOG_FORMAT,
+      file: data.LOG_FILE,
+      keepDays: data.LOG_KEEP_DAYS,
+    },
+  };
+}
+
+/** The settings as far as they are right, and what is wrong with the others. */
+export interface InspectedSettings {
+  /** The defaults where one of them is wrong. */
+  run: RunSettings;
+  databaseUrl: string | undefined;
+  loginUrl: string | undefined;
+  clientSecret: string | undefined;
+  faults: string[];
+}
+
+/** Reads every setting but the private key, right or wrong. */
+export function inspectSettings(variables: Variables): InspectedSettings {
+  const run = runSchema.safeParse(variables);
+  const target = targetSchema.safeParse(variables);
+  const one = (name: keyof typeof targetSchema.shape) =>
+    targetSchema.shape[name].safeParse(variables[name]).data;
+  const environment = one("SUPEROFFICE_ENVIRONMENT");
+  const isLoginUrlRight =
+    target.error?.issues.every(({ path }) => path[0] !== "SUPEROFFICE_LOGIN_URL") ?? true;
+  return {
+    run: readRunSettings(run.success ? variables : {}),
+    databaseUrl: one("DATABASE_URL"),
+    loginUrl: one("SUPEROFFICE_LOGIN_URL") ??
+      (isLoginUrlRight && environment ? `https://${environment}.superoffice.com` : undefined),
+    clientSecret: one("SUPEROFFICE_CLIENT_SECRET"),
+    faults: [run, target].flatMap(({ error }) => error === undefined ? [] : faultsOf(error)),
+  };
+}
+
+/**
+ * Reads how to run and what to run against, and imports the private key.
+ * Throws {@link SettingsError} with every fault, and never a secret's value.
+ */
+export async function readSettings(
+  variables: Variables,
+): Promise<{ run: RunSettings; target: Target }> {
+  const { run, databaseUrl, loginUrl, clientSecret, faults } = inspectSettings(variables);
+  const keyFault = faultOfKeyNames(variables);
+  const key = keyFault === undefined
+    ? await readKey(variables).catch((error) => {
+      if (!(error instanceof PrivateKeyError)) throw error;
+      faults.push(`${error.message}. ${remedyOf(error)}`);
+    })
+    : void faults.push(keyFault);
+  if (faults.length > 0 || !databaseUrl || !loginUrl || !clientSecret || !key) {
+    throw new SettingsError(faults);
+  }
+  const { privateKey } = key;
+  return { run, target: { databaseUrl, loginUrl, clientSecret, privateKey } };
+}
+
+/** The secrets among the variables, right or wrong, as they are and as they stand in an address. */
+export function secretsOf(variables: Variables): string[] {
+  const { SUPEROFFICE_CLIENT_SECRET: clientSecret = "", DATABASE_URL: databaseUrl = "" } =
+    variables;
+  const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/)?.[1];
+  if (password === undefined) return [clientSecret];
+  try {
+    return [clientSecret, password, decodeURIComponent(password)];
+  } catch {
+    return [clientSecret, password];
+  }
+}
+
+/** A sentence for each fault, with the variable's name. */
+export function faultsOf(error: z.ZodError): string[] {
+  return error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`);
+}
+
+function withoutEmpty(variables: Variables): Variables {
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, value?.trim()]).filter(([, value]) =>
+      value
+    ),
+  );
+}
+
+/** Signs that a password's address needs written as %40 and the like would make its rest the host. */
+function isPostgresUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\/([^@/?#]*@)?[^@/?#]+([/?][^@#]*)?$/.test(text) &&
+    !/%(?![\da-f]{2})/i.test(text) && (URL.canParse(text) || text.includes(","));
+}
+
+function isLoginUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return url.href === `${url.origin}/` &&
+    (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url)));
+}

@@ -1,0 +1,79 @@
+// How the console is stopped: by a signal, or a second one, and how long it then waits.
+import { setMaxListeners } from "node:events";
+import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "@logtape/logtape";
+import { StoppedError } from "../console/errors.ts";
+
+/** One Ctrl-C can arrive several times: from the terminal, and from npm and tsx, which pass it on. */
+const SAME_KEYSTROKE_MS = 300;
+
+/** How the console is stopped. */
+export interface Stopping {
+  /** Aborted by the first signal: no more customers are taken. */
+  stop: AbortSignal;
+  /** Aborted `shutdownMs` later: what is still in hand is given up. */
+  giveUp: AbortSignal;
+  /** From now on the first signal lets work in hand be finished; before, it ends the process. */
+  begin(shutdownMs: number, log: Logger): void;
+  /** Says that the work is done. */
+  done(log: Logger): void;
+  /** Resolves when the process may end. */
+  mayEnd(): Promise<void>;
+}
+
+/**
+ * Listens to the signals that stop the console.
+ *
+ * @param end ends the process with its exit code, after what is to be written
+ */
+export function createStopping(end: (exitCode: number) => unknown): Stopping {
+  const stop = new AbortController();
+  const giveUp = new AbortController();
+  // Every request under way listens to it.
+  setMaxListeners(0, giveUp.signal);
+  let first: { name: NodeJS.Signals; at: number } | undefined;
+  let notice: ReturnType<typeof setTimeout> | undefined;
+  let onFirst = (): void => void end(0);
+  const msSinceFirst = () => performance.now() - (first?.at ?? -Infinity);
+
+  function onSignal(name: NodeJS.Signals): void {
+    if (first === undefined) {
+      first = { name, at: performance.now() };
+      onFirst();
+    } else if (name !== first.name || msSinceFirst() > SAME_KEYSTROKE_MS) {
+      end(name === "SIGINT" ? 130 : 143);
+    }
+  }
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+
+  return {
+    stop: stop.signal,
+    giveUp: giveUp.signal,
+    begin(shutdownMs, log) {
+      onFirst = () => {
+        stop.abort();
+        const reason = new StoppedError("Stopped before it was done");
+        setTimeout(() => giveUp.abort(reason), shutdownMs);
+        // For what does not heed giveUp, such as a database that does not answer.
+        setTimeout(() => end(0), shutdownMs + 1000);
+        // Said when a second Ctrl-C can be told from the first.
+        notice = setTimeout(() => {
+          log.info(
+            "Stopping: waiting at most {seconds} s for work in hand. Ctrl-C again stops at once.",
+            { seconds: shutdownMs / 1000 },
+          );
+        }, SAME_KEYSTROKE_MS);
+      };
+    },
+    done(log) {
+      clearTimeout(notice);
+      if (first !== undefined) log.info("Stopped by {signal}.", { signal: first.name });
+    },
+    async mayEnd() {
+      // tsx takes a program for hung that ends before it could be told of the same Ctrl-C again.
+      await delay(Math.max(0, SAME_KEYSTROKE_MS - msSinceFirst()));
+    },
+  };
+}

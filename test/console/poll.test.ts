@@ -1,0 +1,599 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, test } from "node:test";
+import type { Logger } from "@logtape/logtape";
+import {
+  BusyError,
+  DeniedError,
+  ExchangeRefusedError,
+  InvalidSignatureError,
+  InvalidTimestampError,
+  JwtInvalidError,
+  NeedsReapprovalError,
+  NetworkError,
+  RequestTimeoutError,
+  RevokedError,
+  SigningError,
+  TenantNotRunningError,
+} from "../../src/superoffice/errors.ts";
+import { DatabaseError } from "../../src/database/connection.ts";
+import { StoppedError } from "../../src/console/errors.ts";
+import type { Customer } from "../../src/database/loadCustomers.ts";
+import { closeLog, openLog } from "../../src/program/log.ts";
+import type { Tenant } from "../../src/superoffice/tenant.ts";
+import type { LoggedOn } from "../../src/superoffice/logOn.ts";
+import { createMemory, type Memory } from "../../src/console/memory.ts";
+import { createPoll, type Poll } from "../../src/console/poll.ts";
+import { createVisit } from "../../src/console/visit.ts";
+import { explain } from "../../src/program/explain.ts";
+import type { Result } from "../../src/database/recordResults.ts";
+
+const POLL = 15_000;
+const NOW = new Date("2026-01-02T03:04:05Z");
+const LOGIN_HOST = "login.example";
+
+let log: Logger;
+let lines: { level: string; message: string; [property: string]: unknown }[];
+let recorded: Result[];
+let clock: number;
+let stop: AbortController;
+let loadCustomers: () => AsyncIterable<Customer>;
+let secrets: Set<string>;
+let memory: Memory;
+let takeAll: Poll;
+/** What logging on to a customer does: nothing when left out. */
+let deeds: Map<string, () => Promise<void>>;
+/** The ids in the order in which they were worked on. */
+let worked: string[];
+let customers: Customer[];
+let working: number;
+let mostWorking: number;
+
+before(async () => {
+  log = await openLog(
+    { level: "debug", format: "json", file: undefined, keepDays: 1 },
+    (text) => text,
+    (line) => lines.push(JSON.parse(line)),
+  );
+});
+after(() => closeLog());
+
+beforeEach(() => {
+  lines = [];
+  recorded = [];
+  worked = [];
+  deeds = new Map();
+  customers = makeCustomers(3);
+  clock = 1_000_000;
+  working = 0;
+  mostWorking = 0;
+  stop = new AbortController();
+  setUp(4);
+});
+
+function setUp(concurrency: number): void {
+  loadCustomers = loadAll;
+  secrets = new Set();
+  memory = createMemory(POLL, LOGIN_HOST, () => clock);
+  const around = { memory, secrets, telemetry: undefined, log };
+  const record = (result: Result) => recorded.push(result);
+  const visit = createVisit({ logOn, work: undefined, record, explain, now: () => NOW }, around);
+  const parts = { visit, explain, progress: undefined, monotonicMs: () => clock };
+  takeAll = createPoll(parts, concurrency, around, stop.signal);
+}
+
+async function* loadAll() {
+  yield* await Promise.resolve(customers);
+}
+
+function makeCustomers(count: number, firstId = 1): Customer[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: `${firstId + index}`,
+    contextIdentifier: `Cust${firstId + index}`,
+    systemUserToken: `App-${firstId + index}`,
+    lastSync: null,
+    hasError: false,
+  }));
+}
+
+async function logOn({ contextIdentifier }: Tenant): Promise<LoggedOn> {
+  const id = contextIdentifier.slice("Cust".length);
+  worked.push(id);
+  mostWorking = Math.max(mostWorking, ++working);
+  try {
+    await deeds.get(id)?.();
+    return {
+      principal: {
+        associate: `Associate ${id}`,
+        associateId: Number(id),
+        fullName: null,
+        userType: null,
+      },
+      api: `https://online3.superoffice.com/Cust${id}/api`,
+      ticket: `7T:${id}`,
+    };
+  } finally {
+    working--;
+  }
+}
+
+const fails = (id: string, error: unknown) => deeds.set(id, () => Promise.reject(error));
+
+/** Work that goes on until its gate opens. */
+function holds(id: string): () => void {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => open = resolve);
+  deeds.set(id, () => opened);
+  return open;
+}
+
+/** Lets everything that is due at once happen. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function poll() {
+  return await (await takeAll(loadCustomers())).done;
+}
+
+const idsOf = (customers: Customer[]) => customers.map(({ id }) => id);
+
+const nothing = { loggedOn: 0, skipped: 0, failed: 0, stillInHand: 0, waiting: 0, durationMs: 0 };
+
+describe("a poll", () => {
+  test("takes every customer once, in their order, and counts them", async () => {
+    customers = makeCustomers(100);
+    assert.deepEqual(await poll(), { ...nothing, loggedOn: 100, complete: true });
+    assert.deepEqual(worked, idsOf(customers));
+  });
+
+  test("without customers is done at once", async () => {
+    customers = [];
+    assert.deepEqual(await poll(), { ...nothing, complete: true });
+  });
+
+  test("says what it came to, and how long it took", async () => {
+    fails("1", new NetworkError("reset"));
+    fails("2", new TenantNotRunningError("Suspended", "closed"));
+    deeds.set("3", () => Promise.resolve(void (clock += 1234.4)));
+    const summary = await poll();
+    const expected = { ...nothing, loggedOn: 1, skipped: 1, failed: 1, complete: true };
+    assert.deepEqual(summary, { ...expected, durationMs: 1234 });
+    const { level, message, ...properties } = lines.at(-1)!;
+    assert.equal(level, "info");
+    assert.equal(message, "Poll done in 1234 ms: 1 logged on, 1 skipped, 1 failed");
+    assert.equal(properties["durationMs"], 1234);
+  });
+
+  test("says of each customer who the system user is there", async () => {
+    customers = makeCustomers(1);
+    await poll();
+    assert.equal(lines[0]!.level, "info");
+    assert.equal(lines[0]!.message, "Logged on to context Cust1 as Associate 1");
+    assert.equal(lines[0]!["associateId"], 1);
+  });
+
+  test("knows the secret of a customer while it is in hand, and not after", async () => {
+    const held: string[][] = [];
+    for (const { id } of customers) {
+      deeds.set(id, () => Promise.resolve(void held.push([...secrets])));
+    }
+    fails("2", new NetworkError("reset"));
+    setUp(1);
+    await poll();
+    assert.deepEqual(held, [["App-1"], ["App-3"]]);
+    assert.deepEqual([...secrets], []);
+  });
+});
+
+describe("no more than CONCURRENCY customers", () => {
+  for (const concurrency of [1, 3, 32]) {
+    test(`(${concurrency}) are worked on at once, over two overlapping polls`, async () => {
+      const gates = new Map<string, () => void>();
+      const all = makeCustomers(80);
+      for (const { id } of all) gates.set(id, holds(id));
+      setUp(concurrency);
+      customers = all.slice(0, 40);
+      const first = poll();
+      await turns();
+      customers = all.slice(40);
+      const second = poll();
+      for (let next = 0; next < all.length; next++) {
+        await turns();
+        assert.equal(working, Math.min(concurrency, all.length - next));
+        gates.get(worked[next]!)!();
+      }
+      assert.equal((await first).loggedOn, 40);
+      assert.equal((await second).loggedOn, 40);
+      assert.equal(mostWorking, concurrency);
+      assert.deepEqual(new Set(worked), new Set(idsOf(all)));
+      assert.equal(worked.length, all.length);
+    });
+  }
+
+  test("are held, so that rows are read no faster than they are worked on", async () => {
+    let read = 0;
+    const all = makeCustomers(1000);
+    loadCustomers = async function* () {
+      for (const customer of await Promise.resolve(all)) {
+        read++;
+        yield customer;
+      }
+    };
+    const gates = all.map(({ id }) => holds(id));
+    const polling = poll();
+    await turns();
+    // 4 that are worked on, and one that waits for a slot.
+    assert.equal(read, 5);
+    for (const open of gates) open();
+    assert.equal((await polling).loggedOn, 1000);
+  });
+});
+
+describe("a customer in hand", () => {
+  test("is left out of the next polls until it is finished", async () => {
+    const open = holds("2");
+    const first = poll();
+    await turns();
+    assert.deepEqual(await poll(), { ...nothing, loggedOn: 2, stillInHand: 1, complete: true });
+    assert.match(lines.at(-1)!.message, /, 0 failed, 1 still in hand from before$/);
+    assert.deepEqual(await poll(), { ...nothing, loggedOn: 2, stillInHand: 1, complete: true });
+    open();
+    assert.equal((await first).loggedOn, 3);
+    deeds.clear();
+    assert.equal((await poll()).loggedOn, 3);
+    assert.equal(worked.filter((id) => id === "2").length, 2);
+  });
+
+  test("that fails is taken again by the next poll", async () => {
+    fails("2", new NetworkError("reset"));
+    await poll();
+    deeds.clear();
+    assert.equal((await poll()).loggedOn, 3);
+  });
+});
+
+describe("slow customers", () => {
+  const slowIds = Array.from({ length: 10 }, (_, index) => `${index + 1}`);
+  let gates: (() => void)[];
+
+  beforeEach(async () => {
+    customers = makeCustomers(50);
+    setUp(8);
+    for (const id of slowIds) fails(id, new RequestTimeoutError("no answer"));
+    assert.equal((await poll()).failed, slowIds.length);
+    gates = slowIds.map(holds);
+    worked = [];
+    mostWorking = 0;
+  });
+
+  test("hold up no healthy ones in the next polls, even when they fill their quarter", async () => {
+    const healthy = idsOf(customers).filter((id) => !slowIds.includes(id));
+    const first = await takeAll(loadCustomers());
+    await turns();
+    assert.equal(working, 2);
+    assert.deepEqual(worked.filter((id) => !slowIds.includes(id)), healthy);
+
+    const second = await (await takeAll(loadCustomers())).done;
+    assert.deepEqual(second, { ...nothing, loggedOn: 40, stillInHand: 10, complete: true });
+    assert.equal(working, 2);
+
+    for (const open of gates) open();
+    assert.equal((await first.done).loggedOn, 50);
+    assert.equal(worked.filter((id) => slowIds.includes(id)).length, 10);
+  });
+
+  test("are worked on a quarter of CONCURRENCY at once", async () => {
+    const { done } = await takeAll(loadCustomers());
+    for (const [index, id] of slowIds.entries()) {
+      await turns();
+      assert.equal(working, Math.min(2, slowIds.length - index));
+      gates[slowIds.indexOf(worked.filter((id) => slowIds.includes(id))[index]!)]!();
+      assert.ok(worked.includes(id));
+    }
+    assert.equal((await done).loggedOn, 50);
+  });
+
+  test("that answer again in time are slow no more", async () => {
+    for (const open of gates) open();
+    await poll();
+    gates = slowIds.map(holds);
+    const { done } = await startPollWithHeld(8);
+    assert.equal(working, 8);
+    for (const open of gates) open();
+    assert.equal((await done).loggedOn, 50);
+  });
+
+  test("that fail for another reason are slow no more", async () => {
+    for (const id of slowIds) fails(id, new NetworkError("reset"));
+    await poll();
+    gates = slowIds.map(holds);
+    const { done } = await startPollWithHeld(8);
+    assert.equal(working, 8);
+    for (const open of gates) open();
+    assert.equal((await done).loggedOn, 50);
+  });
+
+  test("that time out again are still slow", async () => {
+    for (const id of slowIds) fails(id, new RequestTimeoutError("no answer"));
+    await poll();
+    gates = slowIds.map(holds);
+    const { done } = await takeAll(loadCustomers());
+    await turns();
+    assert.equal(working, 2);
+    for (const open of gates) open();
+    assert.equal((await done).loggedOn, 50);
+  });
+
+  /** Starts a poll and waits until so many are worked on, which is all that can be. */
+  async function startPollWithHeld(count: number) {
+    const started = takeAll(loadCustomers());
+    await turns();
+    assert.equal(working, count);
+    return { done: started.then(({ done }) => done) };
+  }
+});
+
+describe("a customer that was refused", () => {
+  const refusals = [
+    new RevokedError("Revoked"),
+    new DeniedError("Denied"),
+    new NeedsReapprovalError("NeedsReapproval"),
+    new InvalidSignatureError("InvalidSignature"),
+  ];
+  for (const error of refusals) {
+    test(`with ${error.code} waits for two polls, then for four`, async () => {
+      fails("2", error);
+      const tries: number[] = [];
+      for (let number = 0; number < 9; number++) {
+        const { failed, waiting, loggedOn } = await poll();
+        assert.equal(failed + waiting, 1);
+        assert.equal(loggedOn, 2);
+        if (failed === 1) tries.push(number);
+        clock += POLL;
+      }
+      assert.deepEqual(tries, [0, 2, 6]);
+    });
+  }
+
+  const others = [
+    new NetworkError("reset"),
+    new RequestTimeoutError("slow"),
+    new BusyError("busy", 503),
+    new InvalidTimestampError("InvalidTimestamp"),
+    new ExchangeRefusedError("another reason"),
+    new JwtInvalidError("forged"),
+    new SigningError("sealed"),
+    new TypeError("a mistake in the program"),
+  ];
+  for (const error of others) {
+    test(`with ${error.name} is tried again at the next poll`, async () => {
+      fails("2", error);
+      for (let number = 1; number <= 3; number++) {
+        assert.deepEqual(await poll(), { ...nothing, loggedOn: 2, failed: 1, complete: true });
+      }
+    });
+  }
+
+  test("and waits is counted in the poll's line", async () => {
+    fails("2", new RevokedError("Revoked"));
+    await poll();
+    assert.deepEqual(await poll(), { ...nothing, loggedOn: 2, waiting: 1, complete: true });
+    assert.match(lines.at(-1)!.message, /, 0 failed, 1 refused before and waiting$/);
+  });
+
+  test("is tried at once when its system user token changed", async () => {
+    fails("2", new RevokedError("Revoked"));
+    await poll();
+    customers[1]!.systemUserToken = "App-new";
+    deeds.clear();
+    assert.deepEqual(await poll(), { ...nothing, loggedOn: 3, complete: true });
+  });
+
+  test("starts anew once it was logged on to", async () => {
+    fails("2", new RevokedError("Revoked"));
+    await poll();
+    clock += 2 * POLL;
+    deeds.clear();
+    assert.equal((await poll()).loggedOn, 3);
+    fails("2", new RevokedError("Revoked"));
+    assert.equal((await poll()).failed, 1);
+    clock += 2 * POLL;
+    assert.equal((await poll()).failed, 1);
+  });
+});
+
+describe("the state of a tenant that takes no calls", () => {
+  const said = () =>
+    lines.filter(({ customer }) => customer === "Cust2").map(({ level, message }) => {
+      lines = [];
+      return [level, message.match(/its state is (\w+)/)?.[1] ?? message];
+    })[0];
+
+  async function pollIn(state: string | undefined) {
+    if (state === undefined) deeds.clear();
+    else fails("2", new TenantNotRunningError(state, "so it is"));
+    lines = [];
+    const { skipped, failed } = await poll();
+    assert.equal(failed, 0);
+    assert.equal(skipped, state === undefined ? 0 : 1);
+    return said();
+  }
+
+  test("is told once, and again when it changed", async () => {
+    assert.deepEqual(await pollIn("Suspended"), ["info", "Suspended"]);
+    assert.deepEqual(await pollIn("Suspended"), ["debug", "Suspended"]);
+    assert.deepEqual(await pollIn("Suspended"), ["debug", "Suspended"]);
+    assert.deepEqual(await pollIn("OfflineMaintenance"), ["info", "OfflineMaintenance"]);
+    assert.deepEqual(await pollIn("OfflineMaintenance"), ["debug", "OfflineMaintenance"]);
+    assert.deepEqual(await pollIn("Suspended"), ["info", "Suspended"]);
+  });
+
+  test("is told again after the tenant was back", async () => {
+    assert.deepEqual(await pollIn("Suspended"), ["info", "Suspended"]);
+    assert.deepEqual(await pollIn(undefined), [
+      "info",
+      "Logged on to context Cust2 as Associate 2",
+    ]);
+    assert.deepEqual(await pollIn("Suspended"), ["info", "Suspended"]);
+  });
+
+  test("is a warning when the tenant was deleted", async () => {
+    assert.deepEqual(await pollIn("Deleted"), ["warning", "Deleted"]);
+    assert.deepEqual(await pollIn("Deleted"), ["debug", "Deleted"]);
+  });
+
+  test("is recorded each time, and does not keep the customer waiting", async () => {
+    customers = customers.slice(1, 2);
+    await pollIn("Suspended");
+    await pollIn("Suspended");
+    const error = "The tenant takes no calls, its state is Suspended: so it is. " +
+      "It takes calls again when it is back. It is picked up again by itself.";
+    assert.deepEqual(recorded, Array(2).fill({ id: "2", syncedAt: null, error }));
+  });
+});
+
+describe("when the database fails in the middle", () => {
+  beforeEach(() => {
+    loadCustomers = async function* () {
+      yield* await Promise.resolve(customers);
+      throw new DatabaseError("The connection was cut", "Look at the server.");
+    };
+  });
+
+  test("the poll is not complete, and what was taken is finished", async () => {
+    const open = holds("2");
+    let isDone = false;
+    const { done } = await takeAll(loadCustomers());
+    const summary = done.finally(() => isDone = true);
+    await turns();
+    assert.equal(isDone, false);
+    open();
+    assert.deepEqual(await summary, { ...nothing, loggedOn: 3, complete: false });
+    assert.deepEqual(recorded.map(({ id }) => id).sort(), ["1", "2", "3"]);
+  });
+
+  test("it is logged as an error with its remedy, once", async () => {
+    await poll();
+    const errors = lines.filter(({ level }) => level === "error");
+    assert.deepEqual(errors.map(({ message, code }) => [message, code]), [
+      ["The connection was cut. Look at the server. [DATABASE_TROUBLE]", "DATABASE_TROUBLE"],
+    ]);
+  });
+
+  test("the next poll takes them all", async () => {
+    await poll();
+    loadCustomers = loadAll;
+    assert.deepEqual(await poll(), { ...nothing, loggedOn: 3, complete: true });
+  });
+
+  test("an error that is not the database's is told as UNEXPECTED", async () => {
+    // deno-lint-ignore require-yield
+    loadCustomers = async function* () {
+      throw await Promise.resolve(new TypeError("a mistake in the program"));
+    };
+    assert.deepEqual(await poll(), { ...nothing, complete: false });
+    assert.equal(lines[0]!["code"], "UNEXPECTED");
+  });
+});
+
+describe("a stop", () => {
+  test("before a poll lets it take nobody", async () => {
+    stop.abort();
+    assert.equal((await poll()).loggedOn, 0);
+    assert.deepEqual(worked, []);
+  });
+
+  test("ends the taking, and those in hand are finished", async () => {
+    customers = makeCustomers(20);
+    let ended = false;
+    loadCustomers = async function* () {
+      try {
+        yield* await Promise.resolve(customers);
+      } finally {
+        ended = true;
+      }
+    };
+    const gates = idsOf(customers).map(holds);
+    const started = takeAll(loadCustomers());
+    await turns();
+    stop.abort();
+    gates[0]!();
+    const { done } = await started;
+    assert.equal(ended, true);
+    for (const open of gates) open();
+    assert.deepEqual(await done, { ...nothing, loggedOn: 4, complete: true });
+    assert.deepEqual(worked, ["1", "2", "3", "4"]);
+    assert.deepEqual(recorded.map(({ id }) => id).sort(), ["1", "2", "3", "4"]);
+    for (const customer of customers) assert.equal(memory.take(customer), "taken");
+  });
+
+  test("lets slow customers that wait for their turn go", async () => {
+    customers = makeCustomers(10);
+    for (const { id } of customers) fails(id, new RequestTimeoutError("no answer"));
+    await poll();
+    worked = [];
+    const gates = idsOf(customers).map(holds);
+    const { done } = await takeAll(loadCustomers());
+    await turns();
+    stop.abort();
+    for (const open of gates) open();
+    assert.equal((await done).loggedOn, 1);
+    assert.deepEqual(worked, ["1"]);
+    for (const customer of customers) assert.equal(memory.take(customer), "taken");
+  });
+});
+
+test("a login host that does not answer in time makes no customer slow", async () => {
+  customers = makeCustomers(10);
+  const late = new RequestTimeoutError("no answer", LOGIN_HOST);
+  for (const { id } of customers) fails(id, late);
+  assert.equal((await poll()).failed, 10);
+  assert.deepEqual(customers.filter(memory.isSlow), []);
+});
+
+describe("what became of a customer is recorded", () => {
+  beforeEach(() => customers = makeCustomers(1));
+
+  test("with the time when it was logged on to", async () => {
+    await poll();
+    assert.deepEqual(recorded, [{ id: "1", syncedAt: NOW, error: null }]);
+  });
+
+  test("with problem and remedy when it failed, which are logged with the code", async () => {
+    const error = new RevokedError("The exchange was refused: Revoked");
+    fails("1", error);
+    await poll();
+    const text = `${error.message}. ${explain(error).remedy}`;
+    assert.deepEqual(recorded, [{ id: "1", syncedAt: null, error: text }]);
+    assert.equal(lines[0]!.level, "warning");
+    assert.equal(lines[0]!.message, `Cust1: ${text} [TOKEN_REVOKED]`);
+    assert.equal(lines[0]!["code"], "TOKEN_REVOKED");
+  });
+
+  for (const thrown of [new TypeError("x is not a function"), "x is not a function"]) {
+    test(`as UNEXPECTED when ${typeof thrown === "string" ? "a text" : "any error"} was thrown`, async () => {
+      fails("1", thrown);
+      assert.equal((await poll()).failed, 1);
+      assert.match(recorded[0]!.error ?? "", /^x is not a function\. This should not happen/);
+      assert.equal(lines[0]!["code"], "UNEXPECTED");
+    });
+  }
+
+  test("not when it was stopped before it was done", async () => {
+    fails("1", new StoppedError("Stopped during the call"));
+    assert.equal((await poll()).failed, 1);
+    assert.deepEqual(recorded, []);
+    assert.equal(lines[0]!["code"], "STOPPED");
+  });
+
+  test("whatever becomes of the others", async () => {
+    customers = makeCustomers(3);
+    fails("1", new Error("a mistake in the program"));
+    fails("3", new DeniedError("Denied"));
+    assert.deepEqual(await poll(), { ...nothing, loggedOn: 1, failed: 2, complete: true });
+    assert.deepEqual(
+      recorded.map(({ id, error }) => [id, error === null]).sort(),
+      [["1", false], ["2", true], ["3", false]],
+    );
+  });
+});

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { createSlots } from "../../src/console/slots.ts";
+
+test("slots let so many in at once, and the others in the order in which they came", async () => {
+  const slots = createSlots(2);
+  const inside: string[] = [];
+  for (const name of ["a", "b", "c", "d"]) void slots.take().then(() => inside.push(name));
+  await turn();
+  assert.deepEqual(inside, ["a", "b"]);
+  slots.free();
+  await turn();
+  assert.deepEqual(inside, ["a", "b", "c"]);
+  slots.free();
+  slots.free();
+  slots.free();
+  await turn();
+  assert.deepEqual(inside, ["a", "b", "c", "d"]);
+});
+
+test("a slot that is given back to nobody is there for the next", async () => {
+  const slots = createSlots(1);
+  await slots.take();
+  slots.free();
+  await slots.take();
+  let isIn = false;
+  void slots.take().then(() => isIn = true);
+  await turn();
+  assert.equal(isIn, false);
+});

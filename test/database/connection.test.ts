@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { test } from "node:test";
+import { type Database, openDatabase } from "../../src/database/connection.ts";
+import { DatabaseError } from "../../src/database/connection.ts";
+import { loadCustomers } from "../../src/database/loadCustomers.ts";
+import { recordResults } from "../../src/database/recordResults.ts";
+import { SERVER_URL, testDatabases } from "../support/testDatabase.ts";
+
+/** The error of reading the customers, which speaks of no password. */
+async function errorOf(database: Database): Promise<DatabaseError> {
+  try {
+    await loadCustomers(database).next();
+  } catch (error) {
+    assert.ok(error instanceof DatabaseError, String(error));
+    assert.doesNotMatch(`${error.message} ${error.remedy}`, /hunter2/);
+    return error;
+  }
+  assert.fail("the customers could be read");
+}
+
+async function errorAt(databaseUrl: string): Promise<DatabaseError> {
+  const database = openDatabase(databaseUrl);
+  const error = await errorOf(database);
+  await database.end();
+  return error;
+}
+
+/** A server that refuses every log-in as Postgres does, with this SQLSTATE. */
+async function startRefusingServer(code: string, message: string) {
+  const server = createServer((socket) => {
+    socket.once("data", () => {
+      const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+      const head = Buffer.alloc(5);
+      head.write("E");
+      head.writeInt32BE(fields.length + 4, 1);
+      socket.end(Buffer.concat([head, fields]));
+    });
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return { port, close: () => new Promise((resolve) => server.close(resolve)) };
+}
+
+test("a wrong password is named as such, with the host and the variable", async () => {
+  const { port, close } = await startRefusingServer("28P01", "password authentication failed");
+  const error = await errorAt(`postgres://vendor:hunter2@127.0.0.1:${port}/crm`);
+  assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port} refused the user «vendor»`));
+  assert.match(error.remedy, /password in DATABASE_URL/);
+  await close();
+});
+
+test("a database that does not exist is named, with the command that creates it", async () => {
+  const { port, close } = await startRefusingServer("3D000", "database does not exist");
+  const error = await errorAt(`postgres://vendor:hunter2@127.0.0.1:${port}/crm`);
+  assert.match(error.message, /has no database «crm»/);
+  assert.match(error.remedy, new RegExp(`createdb -h 127\\.0\\.0\\.1 -p ${port} crm`));
+  await close();
+});
+
+test("a server that is gone is named with host and port", async () => {
+  const { port, close } = await startRefusingServer("57P03", "");
+  await close();
+  const error = await errorAt(`postgres://vendor:hunter2@127.0.0.1:${port}/crm`);
+  assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port} cannot be reached`));
+});
+
+test("a host name that does not exist is named", async () => {
+  const error = await errorAt("postgres://vendor:hunter2@nowhere.invalid/crm");
+  assert.match(error.message, /nowhere\.invalid:5432 cannot be reached/);
+});
+
+test("on a real server, a database that does not exist is named", {
+  skip: SERVER_URL === undefined,
+}, async () => {
+  const url = new URL(SERVER_URL!);
+  url.pathname = "/no_such_database";
+  assert.match((await errorAt(url.href)).message, /has no database «no_such_database»/);
+});
+
+for (const { name, start } of testDatabases) {
+  test(`what the table lacks is named on ${name}`, async (t) => {
+    const { sql, databaseUrl, close } = await start();
+    const database = openDatabase(databaseUrl);
+    await t.test("a missing column", async () => {
+      await sql`alter table customers drop column last_sync`;
+      const error = await errorOf(database);
+      assert.match(error.message, /last_sync/);
+      assert.match(error.remedy, /schema\.sql/);
+    });
+    await t.test("a missing table", async () => {
+      await sql`drop table customers`;
+      const error = await errorOf(database);
+      assert.match(error.message, /no table «customers»/);
+      assert.match(error.remedy, /psql .*schema\.sql/);
+    });
+    await t.test("the schema can be applied twice, and then results can be written", async () => {
+      const schema = await readFile(new URL("../../fixtures/schema.sql", import.meta.url), "utf8");
+      await sql.unsafe(schema);
+      await sql.unsafe(schema);
+      await recordResults([{ id: "1", syncedAt: null, error: null }], database);
+    });
+    await database.end();
+    await close();
+  });
+}

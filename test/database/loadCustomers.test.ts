@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openDatabase } from "../../src/database/connection.ts";
+import { loadCustomers } from "../../src/database/loadCustomers.ts";
+import { testDatabases } from "../support/testDatabase.ts";
+
+for (const { name, start } of testDatabases) {
+  test(`loadCustomers on ${name}`, async (t) => {
+    const { sql, databaseUrl, close } = await start();
+    const database = openDatabase(databaseUrl);
+    await sql`
+      insert into customers (context_identifier, system_user_token, is_active)
+      select 'Cust' || n, 'App-' || n, n % 10 <> 0 from generate_series(1, 2500) as n`;
+
+    await t.test("active customers come once each, in the order of their ids, over many pages", async () => {
+      const numbers: number[] = [];
+      for await (const { contextIdentifier } of loadCustomers(database)) {
+        numbers.push(Number(contextIdentifier.slice("Cust".length)));
+      }
+      const all = Array.from({ length: 2500 }, (_, index) => index + 1);
+      assert.deepEqual(numbers, all.filter((number) => number % 10 !== 0));
+    });
+
+    await t.test("a customer carries what the later steps need", async () => {
+      await sql`update customers set last_sync = '2026-01-02T03:04:05Z' where id = 1`;
+      const { value } = await loadCustomers(database).next();
+      assert.deepEqual({ ...value }, {
+        id: "1",
+        contextIdentifier: "Cust1",
+        systemUserToken: "App-1",
+        lastSync: new Date("2026-01-02T03:04:05Z"),
+        hasError: false,
+      });
+    });
+
+    await t.test("a customer says whether its last error is still there", async () => {
+      const hasError = async () => (await loadCustomers(database).next()).value?.hasError;
+      await sql`update customers set last_error = 'refused' where id = 1`;
+      assert.equal(await hasError(), true);
+      await sql`update customers set last_error = null where id = 1`;
+      assert.equal(await hasError(), false);
+    });
+
+    await t.test("a view works, also with ids of another kind and without a token", async () => {
+      await sql`alter table customers rename to subscriptions`;
+      await sql`create view customers as select 7 as id, 'Cust7' as context_identifier,
+        null as system_user_token, true as is_active, null::timestamptz as last_sync, '' as last_error`;
+      const viewing = openDatabase(databaseUrl);
+      const { value } = await loadCustomers(viewing).next();
+      await viewing.end();
+      await sql`drop view customers`;
+      await sql`alter table subscriptions rename to customers`;
+      assert.equal(value?.systemUserToken, "");
+    });
+
+    await t.test("other queries go through while customers are being read", async () => {
+      const customers = loadCustomers(database);
+      await customers.next();
+      assert.equal((await database`select 1 as one`)[0]?.["one"], 1);
+      await customers.return();
+    });
+
+    await database.end();
+    await close();
+  });
+}

@@ -1,0 +1,120 @@
+// Runs the whole console as a child process, on the runtime that runs the tests.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { endWithFile } from "./leftRunning.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const PATIENCE_MS = 60_000;
+const MAIN = join(ROOT, "src/main.ts");
+
+export interface ChildConsole {
+  /** All that was printed so far, standard output and error together. */
+  output(): string;
+  /** Resolves when a line matches, as often as asked for; rejects when the console ends before. */
+  waitFor(pattern: RegExp, times?: number): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+  /** The exit code. */
+  ended: Promise<number | null>;
+}
+
+/** Starts the console (or another entry file) in an empty folder, with nothing but these variables. */
+export function startConsole(
+  args: string[],
+  variables: Record<string, string>,
+  cwd = emptyFolder(),
+  entry = MAIN,
+): ChildConsole {
+  const { PATH = "", HOME = "", DENO_DIR } = process.env;
+  const [command = "", ...before] = runtime(entry);
+  const child = spawn(command, [...before, ...args], {
+    cwd,
+    env: { PATH, HOME, ...(DENO_DIR === undefined ? {} : { DENO_DIR }), ...variables },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return watch(child);
+}
+
+/** Runs the console to its end. */
+export async function runConsole(
+  args: string[],
+  variables: Record<string, string>,
+  cwd?: string,
+  entry?: string,
+): Promise<{ exitCode: number | null; output: string }> {
+  const child = startConsole(args, variables, cwd, entry);
+  const exitCode = await child.ended;
+  return { exitCode, output: child.output() };
+}
+
+export function emptyFolder(): string {
+  return mkdtempSync(join(tmpdir(), "console-test-"));
+}
+
+/** The command that runs an entry file on this runtime. */
+export function runtime(entry = MAIN): string[] {
+  if ("Deno" in globalThis) {
+    const permissions = [
+      "--allow-env",
+      "--allow-net",
+      "--allow-read",
+      "--allow-sys",
+      "--allow-write",
+    ];
+    const config = ["--config", join(ROOT, "deno.json")];
+    return [process.execPath, "run", "--quiet", "--no-prompt", ...config, ...permissions, entry];
+  }
+  const stripsTypes = "typescript" in process.features && process.features.typescript;
+  return stripsTypes
+    ? [process.execPath, entry]
+    : [process.execPath, "--import", import.meta.resolve("tsx"), entry];
+}
+
+function watch(child: ChildProcess): ChildConsole {
+  let output = "";
+  let hasEnded = false;
+  const listeners = new Set<() => void>();
+  endWithFile(() => child.kill("SIGKILL"));
+  const tell = () => listeners.forEach((listener) => listener());
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      tell();
+    });
+  }
+  const ended = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => {
+      hasEnded = true;
+      tell();
+      resolve(code);
+    });
+  });
+  return {
+    output: () => output,
+    ended,
+    // Not child.kill: Deno then reports the signal in place of the exit code.
+    signal: (name) => void process.kill(child.pid!, name),
+    waitFor: (pattern, times = 1) =>
+      new Promise((resolve, reject) => {
+        // What never comes must fail, not hang.
+        const guard = setTimeout(() => {
+          child.kill("SIGKILL");
+          reject(new Error(`${pattern} did not come in time; the output was:\n${output}`));
+        }, PATIENCE_MS);
+        const look = () => {
+          const count = output.split("\n").filter((line) => pattern.test(line)).length;
+          if (count >= times) resolve();
+          else if (hasEnded) {
+            reject(new Error(`${pattern} did not come; the output was:\n${output}`));
+          } else return;
+          clearTimeout(guard);
+          listeners.delete(look);
+        };
+        listeners.add(look);
+        look();
+      }),
+  };
+}

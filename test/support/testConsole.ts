@@ -1,0 +1,72 @@
+// The one way in for tests of behaviour: a console made of the real parts, whose clocks the test sets.
+import { readFile } from "node:fs/promises";
+import { getLogger, type Logger } from "@logtape/logtape";
+import type { StandIn, Tenant } from "../../fixtures/standIn.ts";
+import { type Clock, createClock } from "../../src/console/clock.ts";
+import { compose } from "../../src/console/compose.ts";
+import { createHttpClient } from "../../src/console/httpClient.ts";
+import { createTenantFetch } from "../../src/console/tenantFetch.ts";
+import type { Telemetry } from "../../src/console/wanted.ts";
+import type { Send } from "../../src/superoffice/http.ts";
+import type { LoggedOn } from "../../src/superoffice/logOn.ts";
+import { importPrivateKey } from "../../src/superoffice/privateKey.ts";
+import { createSigner, type Signer } from "../../src/superoffice/signToken.ts";
+import { CLIENT_SECRET } from "./sampleTenants.ts";
+
+const key = new URL("../../fixtures/keys/app-key.pkcs8.pem", import.meta.url);
+export const sampleSigner = createSigner(await importPrivateKey(await readFile(key, "utf8")));
+const never = new AbortController().signal;
+
+export interface TestConsole {
+  /** Logs on to a tenant, as a poll does. */
+  logOn(tenant: Tenant): Promise<LoggedOn>;
+  /** What a work script gets for a tenant. */
+  fetchFor(tenant: Tenant): typeof fetch;
+  clock: Clock;
+  /** The addresses below which tenants were called, in their order. */
+  apis: string[];
+}
+
+export interface TestConsoleOptions {
+  /** Like TICKET_REUSE. */
+  reusesTickets?: boolean;
+  requestTimeoutMs?: number;
+  sign?: Signer;
+  /** Puts something between the console and its HTTP client. */
+  around?: (send: Send) => Send;
+  /** A clock in milliseconds that is never set back. */
+  monotonicMs?: () => number;
+  machineTime?: () => Date;
+  log?: Logger;
+  telemetry?: Telemetry;
+  giveUp?: AbortSignal;
+}
+
+export function createTestConsole(standIn: StandIn, options: TestConsoleOptions = {}): TestConsole {
+  const { reusesTickets = true, requestTimeoutMs = 30_000, around = (send) => send } = options;
+  const { monotonicMs = () => performance.now(), machineTime = () => new Date() } = options;
+  const { sign = sampleSigner, log = getLogger("test"), telemetry, giveUp = never } = options;
+  const client = createHttpClient(giveUp);
+  const clock = createClock(machineTime);
+  const apis: string[] = [];
+  const noting: Send = (request) => {
+    const [, api] = request.url.match(/^(.*\/api)\/v1\//) ?? [];
+    if (api !== undefined) apis.push(api);
+    return client(request);
+  };
+  const { call, logOn } = compose(
+    { loginUrl: standIn.loginUrl, clientSecret: CLIENT_SECRET },
+    { pollMs: 15_000, requestTimeoutMs, reuseTickets: reusesTickets },
+    { sign, send: around(noting), clock, monotonicMs, log, telemetry },
+    giveUp,
+  );
+  return {
+    logOn,
+    fetchFor(tenant) {
+      const api = `${standIn.hostUrls[tenant.host ?? 0]}/${tenant.contextIdentifier}/api`;
+      return createTenantFetch(tenant, api, call);
+    },
+    clock,
+    apis,
+  };
+}

@@ -1,0 +1,88 @@
+// The databases that the tests run on: the embedded Postgres always, a server when TEST_DATABASE_URL names one.
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { randomBytes } from "node:crypto";
+import { PGlite } from "@electric-sql/pglite";
+import postgres from "postgres";
+import { endWithFile } from "./leftRunning.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../fixtures/embeddedPostgres.ts";
+
+export interface TestDatabase {
+  name: string;
+  isEmbedded: boolean;
+  databaseUrl: string;
+  sql: postgres.Sql;
+  close(): Promise<void>;
+}
+
+export const SERVER_URL = process.env["TEST_DATABASE_URL"];
+
+/** Each database with the schema and an empty table. */
+export const testDatabases: { name: string; start: () => Promise<TestDatabase> }[] = [
+  { name: "the embedded Postgres", start: () => startForFile(startEmbedded) },
+  ...(SERVER_URL === undefined
+    ? []
+    : [{ name: "a Postgres server", start: () => startForFile(() => createOnServer(SERVER_URL)) }]),
+];
+
+async function startForFile(start: () => Promise<TestDatabase>): Promise<TestDatabase> {
+  const database = await start();
+  return { ...database, close: endWithFile(database.close) };
+}
+
+/** Starts the embedded Postgres without making a new database each time, which takes seconds of work. */
+export async function startSavedPostgres(port = 0): Promise<EmbeddedPostgres> {
+  return await startEmbeddedPostgres(port, await savedDataFolder());
+}
+
+async function savedDataFolder(): Promise<Blob> {
+  const folder = new URL("../../node_modules/.cache/", import.meta.url);
+  const saved = new URL("embedded-postgres.tar", folder);
+  const found = await readFile(saved).catch(() => undefined);
+  if (found !== undefined) return new Blob([found]);
+  const db = await PGlite.create();
+  const dump = await db.dumpDataDir("none");
+  await db.close();
+  // Another test file may be at the same.
+  const own = new URL(randomBytes(6).toString("hex"), folder);
+  await mkdir(folder, { recursive: true });
+  await writeFile(own, new Uint8Array(await dump.arrayBuffer()));
+  await rename(own, saved);
+  return dump;
+}
+
+async function startEmbedded(): Promise<TestDatabase> {
+  const { databaseUrl, close } = await startSavedPostgres();
+  const sql = postgres(databaseUrl, { onnotice: () => {} });
+  return {
+    name: "postgres",
+    isEmbedded: true,
+    databaseUrl,
+    sql,
+    async close() {
+      await sql.end();
+      await close();
+    },
+  };
+}
+
+async function createOnServer(serverUrl: string): Promise<TestDatabase> {
+  const server = postgres(serverUrl, { max: 1, onnotice: () => {} });
+  const name = `console_test_${randomBytes(6).toString("hex")}`;
+  await server.unsafe(`create database ${name}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  const sql = postgres(url.href, { onnotice: () => {} });
+  await sql.unsafe(await readFile(new URL("../../fixtures/schema.sql", import.meta.url), "utf8"));
+  return {
+    name,
+    isEmbedded: false,
+    databaseUrl: url.href,
+    sql,
+    async close() {
+      await sql.end();
+      await server.unsafe(`drop database ${name} with (force)`);
+      await server.end();
+    },
+  };
+}
