@@ -23,13 +23,8 @@ import { SettingsError } from "./program/errors.ts";
 import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
 import { formatCustomers } from "./program/formatCustomers.ts";
 import { createRedact, createSecrets } from "./program/redact.ts";
-import {
-  faultsOf,
-  readVariables,
-  secretsOf,
-  targetSchema,
-  type Variables,
-} from "./program/settings.ts";
+import { faultsOf, targetSchema } from "./program/settings.ts";
+import { readVariables, secretsOf, type Variables } from "./program/variables.ts";
 import { ask, faultOfToken, readInput } from "./program/terminal.ts";
 
 const SCHEMA = new URL("../fixtures/schema.sql", import.meta.url);

@@ -11,7 +11,7 @@ import { findDemo } from "./program/demo.ts";
 import { UsageError } from "./program/errors.ts";
 import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
 import { createRedact, createSecrets } from "./program/redact.ts";
-import { readVariables, secretsOf, type Variables } from "./program/settings.ts";
+import { readVariables, secretsOf, type Variables } from "./program/variables.ts";
 import { createSigner } from "./superoffice/signToken.ts";
 
 const HELP = `The doctor: checks what a log-on needs, one thing after the other, for one customer.

@@ -1,7 +1,8 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { SettingsError } from "../program/errors.ts";
 import { faultOfKeyNames, readKey } from "../program/readKey.ts";
-import { type InspectedSettings, inspectSettings, type Variables } from "../program/settings.ts";
+import { type InspectedSettings, inspectSettings } from "../program/settings.ts";
+import type { Variables } from "../program/variables.ts";
 import { parsePrivateKey } from "../superoffice/privateKey.ts";
 import { createSigner, type Signer } from "../superoffice/signToken.ts";
 import { check, failed, type Finding, type Found } from "./findings.ts";

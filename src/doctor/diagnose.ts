@@ -1,7 +1,7 @@
 import { createClock } from "../console/clock.ts";
 import type { Secrets } from "../console/wanted.ts";
 import type { Database } from "../database/connection.ts";
-import type { Variables } from "../program/settings.ts";
+import type { Variables } from "../program/variables.ts";
 import { createSteps } from "../superoffice/createSteps.ts";
 import type { Send } from "../superoffice/http.ts";
 import { createKeySet } from "../superoffice/keySet.ts";

@@ -1,5 +1,6 @@
 import { UsageError } from "./errors.ts";
-import { namesNoTarget, type Target, type Variables } from "./settings.ts";
+import { type Target } from "./settings.ts";
+import { namesNoTarget, type Variables } from "./variables.ts";
 
 /** A demo that runs. */
 export interface Demo {

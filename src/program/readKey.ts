@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { PrivateKeyError } from "../superoffice/errors.ts";
 import { importPrivateKey } from "../superoffice/privateKey.ts";
-import type { Variables } from "./settings.ts";
+import type { Variables } from "./variables.ts";
 
 /** What is wrong with how the variables name the private key: it takes one of the two. */
 export function faultOfKeyNames(variables: Variables): string | undefined {

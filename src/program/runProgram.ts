@@ -18,14 +18,8 @@ import { explain } from "./explain.ts";
 import { closeLog, openLog } from "./log.ts";
 import { print, printNow, printSoon } from "./output.ts";
 import { createRedact, createSecrets } from "./redact.ts";
-import {
-  readRunSettings,
-  readSettings,
-  readVariables,
-  type RunSettings,
-  secretsOf,
-  type Target,
-} from "./settings.ts";
+import { readRunSettings, readSettings, type RunSettings, type Target } from "./settings.ts";
+import { readVariables, secretsOf } from "./variables.ts";
 import { createStatusLine, showProgress } from "./statusLine.ts";
 import { createStopping } from "./stopping.ts";
 import { openTelemetry } from "./telemetry.ts";

@@ -1,6 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { parseEnv } from "node:util";
-import process from "node:process";
 import { z } from "zod";
 import { PrivateKeyError } from "../superoffice/errors.ts";
 import type { Application } from "../superoffice/tenant.ts";
@@ -8,10 +5,8 @@ import { isLoopback } from "../superoffice/trustedHost.ts";
 import { SettingsError } from "./errors.ts";
 import { remedyOf } from "./explain.ts";
 import { faultOfKeyNames, readKey } from "./readKey.ts";
+import type { Variables } from "./variables.ts";
 import type { LogSettings } from "./log.ts";
-
-/** Variables by name, as the environment holds them. */
-export type Variables = Record<string, string | undefined>;
 
 /** How the console runs, whatever it runs against. */
 export interface RunSettings {
@@ -93,30 +88,6 @@ export const targetSchema = z.object({
   ),
 });
 
-/**
- * The variables of the process, with those of a file `.env` in the working directory where it exists.
- * The process's own come first; an empty one counts as not set.
- */
-export async function readVariables(): Promise<Variables> {
-  const file = await readFile(".env", "utf8").catch((error) => {
-    if (error.code === "ENOENT") return "";
-    throw new SettingsError([`.env cannot be read: ${error.message}`]);
-  });
-  const all = withoutEmpty({ ...parseEnv(file), ...withoutEmpty(process.env) });
-  // OpenTelemetry's exporters read the environment themselves.
-  for (const [name, value] of Object.entries(all)) {
-    if (name.startsWith("OTEL_")) process.env[name] ??= value;
-  }
-  return all;
-}
-
-/** Whether nothing says what to run against: no DATABASE_URL and no SUPEROFFICE_ variable. */
-export function namesNoTarget(variables: Variables): boolean {
-  return !Object.keys(variables).some((name) =>
-    name === "DATABASE_URL" || name.startsWith("SUPEROFFICE_")
-  );
-}
-
 /** Reads how to run. Throws {@link SettingsError} with every fault. */
 export function readRunSettings(variables: Variables): RunSettings {
   const { success, data, error } = runSchema.safeParse(variables);
@@ -195,30 +166,9 @@ export async function readSettings(
   return { run, target: { databaseUrl, loginUrl, clientSecret, privateKey } };
 }
 
-/** The secrets among the variables, right or wrong, as they are and as they stand in an address. */
-export function secretsOf(variables: Variables): string[] {
-  const { SUPEROFFICE_CLIENT_SECRET: clientSecret = "", DATABASE_URL: databaseUrl = "" } =
-    variables;
-  const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/)?.[1];
-  if (password === undefined) return [clientSecret];
-  try {
-    return [clientSecret, password, decodeURIComponent(password)];
-  } catch {
-    return [clientSecret, password];
-  }
-}
-
 /** A sentence for each fault, with the variable's name. */
 export function faultsOf(error: z.ZodError): string[] {
   return error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`);
-}
-
-function withoutEmpty(variables: Variables): Variables {
-  return Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, value?.trim()]).filter(([, value]) =>
-      value
-    ),
-  );
 }
 
 /** Signs that a password's address needs written as %40 and the like would make its rest the host. */

@@ -6,14 +6,13 @@ import process from "node:process";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SettingsError } from "../../src/program/errors.ts";
+import { readRunSettings, readSettings } from "../../src/program/settings.ts";
 import {
   namesNoTarget,
-  readRunSettings,
-  readSettings,
   readVariables,
   secretsOf,
   type Variables,
-} from "../../src/program/settings.ts";
+} from "../../src/program/variables.ts";
 
 const KEY_FILE = fileURLToPath(new URL("../../fixtures/keys/app-key.pkcs8.pem", import.meta.url));
 const KEY = await readFile(KEY_FILE, "utf8");
