@@ -2,6 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Logger } from "@logtape/logtape";
 import type { Place, StandIn, Tenant, Trouble } from "../../fixtures/standIn.ts";
+import { StoppedError } from "../../src/console/errors.ts";
+import type { Telemetry } from "../../src/console/wanted.ts";
+import type { Send } from "../../src/superoffice/http.ts";
+import type { Signer } from "../../src/superoffice/signToken.ts";
 import type { Principal } from "../../src/superoffice/callTenant.ts";
 import { SigningError, TenantNotRunningError } from "../../src/superoffice/errors.ts";
 import { closeLog, openLog } from "../../src/program/log.ts";
@@ -9,6 +13,7 @@ import { TICKET_LIFETIME_MS } from "../../src/console/tickets.ts";
 import { CLIENT_SECRET, makeTenants } from "../support/sampleTenants.ts";
 import {
   createTestConsole,
+  sampleSigner,
   type TestConsole,
   type TestConsoleOptions,
 } from "../support/testConsole.ts";
@@ -452,5 +457,196 @@ describe("a signer that fails", () => {
       return true;
     });
     assert.deepEqual(asked(), { keys: 0, state: 1, exchange: 0, call: 0 });
+  });
+});
+
+describe("an exchange that was sent", () => {
+  test("is not sent again when the keys that its JWT needs cannot be read after it", async () => {
+    await call();
+    standIn.forgetTickets();
+    await standIn.rotateKeys();
+    const before = asked();
+    misbehave({ at: "keys", how: { status: 503 }, times: 2 });
+    await call();
+    assert.equal(asked().exchange - before.exchange, 1);
+    assert.equal(asked().keys - before.keys, 3);
+  });
+
+  test("and whose keys cannot be read at all is an error, and still was sent once", async () => {
+    await call();
+    standIn.forgetTickets();
+    await standIn.rotateKeys();
+    const before = asked();
+    misbehave({ at: "keys", how: { status: 404 } });
+    await assert.rejects(call(), { code: "NOT_FOUND", message: /reading the key set/ });
+    assert.equal(asked().exchange - before.exchange, 1);
+  });
+
+  test("is counted each time that it is sent, repeats included", async () => {
+    const counted: string[] = [];
+    const telemetry: Telemetry = {
+      span: (_name, _attributes, work) => work(),
+      count: (name) => counted.push(name),
+    };
+    tested = makeConsole({ telemetry });
+    misbehave({ at: "exchange", how: { status: 503 }, times: 1 });
+    await call();
+    assert.equal(asked().exchange, 2);
+    assert.deepEqual(counted, ["exchanges", "exchanges"]);
+  });
+});
+
+describe("calls of a work script", () => {
+  const contacts = "v1/Contact?$top=1";
+
+  test("that meet a forgotten ticket at the same time exchange once", async () => {
+    await call();
+    standIn.forgetTickets();
+    const fetch = tested.fetchFor(tenants[0]!);
+    const responses = await Promise.all(Array.from({ length: 10 }, () => fetch(contacts)));
+    assert.deepEqual(new Set(responses.map(({ status }) => status)), new Set([200]));
+    assert.equal(asked().exchange, 2);
+  });
+
+  test("of which one learns late that its ticket was refused leave the new ticket alone", async () => {
+    await call();
+    standIn.forgetTickets();
+    let answer = () => {};
+    const until = new Promise<void>((resolve) => answer = resolve);
+    misbehave({ at: "call", how: { until }, times: 1 });
+    const fetch = tested.fetchFor(tenants[0]!);
+    const arrived = new Promise<void>((resolve) => when("call", resolve));
+    const late = fetch(contacts);
+    await arrived;
+    assert.equal((await fetch(contacts)).status, 200);
+    answer();
+    assert.equal((await late).status, 200);
+    assert.equal(asked().exchange, 2);
+  });
+
+  test("that meet a move at the same time look the tenant up once", async () => {
+    await call();
+    tenants[0]!.host = 1;
+    const fetch = tested.fetchFor({ ...tenants[0]!, host: 0 });
+    await Promise.all(Array.from({ length: 10 }, () => fetch(contacts)));
+    assert.equal(asked().state, 2);
+    assert.equal(asked().exchange, 1);
+  });
+
+  test("use the log-on's own ticket, also when none is kept for the next log-on", async () => {
+    tested = makeConsole({ reusesTickets: false });
+    await call();
+    const fetch = tested.fetchFor(tenants[0]!);
+    await fetch(contacts);
+    await Promise.all([fetch(contacts), fetch(contacts)]);
+    assert.equal(asked().exchange, 1);
+    await call();
+    assert.equal(asked().exchange, 2);
+  });
+
+  test(
+    "end with their own signal's reason while they wait for a repeat",
+    { timeout: 30_000 },
+    async () => {
+      await call();
+      misbehave({ at: "call", how: { status: 503, headers: { "Retry-After": "20" } } });
+      const enough = new AbortController();
+      const asking = tested.fetchFor(tenants[0]!)(contacts, { signal: enough.signal });
+      when("call", () => setImmediate(() => enough.abort(new Error("enough"))));
+      await assert.rejects(asking, { message: "enough" });
+      assert.equal(asked().exchange, 1);
+    },
+  );
+
+  test("are said at debug level by method and path, with the code of what was refused", async () => {
+    const fetch = tested.fetchFor(tenants[0]!);
+    await fetch(contacts);
+    await fetch("v1/Nothing", { method: "DELETE" });
+    assert.deepEqual(
+      lines.filter(({ step }) => /^[A-Z]+ /.test(String(step))).map(({ customer, step, code }) => [
+        customer,
+        step,
+        code,
+      ]),
+      [
+        ["Cust10001", "GET /v1/Contact", undefined],
+        ["Cust10001", "DELETE /v1/Nothing", "NOT_FOUND"],
+      ],
+    );
+  });
+});
+
+describe("a login host that answers 401", () => {
+  for (const at of ["state", "keys", "exchange"] as const) {
+    test(`at the place «${at}» is the login host's trouble, and no ticket's`, async () => {
+      misbehave({ at, how: { status: 401 } });
+      await assert.rejects(call(), { code: "LOGIN_HOST_REFUSED" });
+      assert.equal(asked()[at], 1);
+      assert.equal(asked().call, 0);
+    });
+  }
+});
+
+describe("a login host in trouble", () => {
+  for (const how of ["reset", { status: 503 }] as const) {
+    test(`(${JSON.stringify(how)}) forgets no tenant's state`, async () => {
+      await call();
+      standIn.forgetTickets();
+      misbehave({ at: "exchange", how, times: 1 });
+      when("exchange", () => monotonic += 30_000);
+      await assert.rejects(call());
+      monotonic += 1;
+      await call();
+      assert.equal(asked().state, 1);
+    });
+  }
+});
+
+describe("a stop", () => {
+  test("before a ticket is made lets nothing be signed", async () => {
+    const giveUp = new AbortController();
+    let signed = 0;
+    const sign: Signer = (data) => {
+      signed++;
+      return sampleSigner(data);
+    };
+    const reason = new StoppedError("Stopped before it was done");
+    const around = (send: Send): Send => async (request) => {
+      const answer = await send(request);
+      giveUp.abort(reason);
+      return answer;
+    };
+    tested = makeConsole({ sign, around, giveUp: giveUp.signal });
+    await assert.rejects(call(), { code: "STOPPED" });
+    assert.equal(asked().state, 1);
+    assert.equal(signed, 0);
+  });
+});
+
+describe("a span", () => {
+  test("bears the failure of a call whose status is no exception", async () => {
+    const ended: [string, unknown][] = [];
+    const telemetry: Telemetry = {
+      async span(name, _attributes, work, failureOf) {
+        const result = await work();
+        ended.push([name, (failureOf?.(result) as { code: string } | undefined)?.code]);
+        return result;
+      },
+      count() {},
+    };
+    tested = makeConsole({ telemetry });
+    await call();
+    standIn.forgetTickets();
+    await call();
+    assert.deepEqual(ended.map(([name, code]) => code === undefined ? name : `${name}: ${code}`), [
+      "state read",
+      "token signed",
+      "token exchanged for a ticket",
+      "tenant called",
+      "tenant called: TICKET_REFUSED",
+      "token signed",
+      "token exchanged for a ticket",
+      "tenant called",
+    ]);
   });
 });
