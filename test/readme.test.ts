@@ -9,7 +9,8 @@ const ROOT = new URL("../", import.meta.url);
 const read = (path: string) => readFile(new URL(path, ROOT), "utf8");
 
 test("the README's work script does its work on the demo's tenants", async () => {
-  const [, sample = ""] = (await read("README.md")).match(/```ts\n(.*?)```/s) ?? [];
+  const samples = [...(await read("README.md")).matchAll(/```ts\n(.*?)```/gs)];
+  const [, sample = ""] = samples.find(([, lines]) => lines!.includes("WorkContext")) ?? [];
   const path = join(emptyFolder(), "sync.ts");
   await writeFile(path, sample);
   const { exitCode, output } = await runConsole(["--demo", "--once", "--work", path], {});
@@ -18,11 +19,22 @@ test("the README's work script does its work on the demo's tenants", async () =>
   assert.equal(exitCode, 0);
 });
 
-test("every file that the README links to exists", async () => {
-  const links = [...(await read("README.md")).matchAll(/\]\((?!https?:)([^)#]+)\)/g)];
-  assert.ok(links.length > 10);
-  for (const [, path] of links) await access(new URL(path!, ROOT));
-});
+const PAGES = [
+  "README.md",
+  "src/program/operation.md",
+  "src/program/refusals.md",
+  "test/bench/README.md",
+];
+for (const page of PAGES) {
+  test(`every file that ${page} links to exists`, async () => {
+    const links = [...(await read(page)).matchAll(/\]\((?!https?:)([^)#]+)\)/g)];
+    for (const [, path] of links) await access(new URL(path!, new URL(page, ROOT)));
+    if (page === "README.md") {
+      const linked = links.map(([, path]) => path);
+      for (const other of PAGES.slice(1)) assert.ok(linked.includes(other), other);
+    }
+  });
+}
 
 test("every command that the README names exists as npm script and as deno task", async () => {
   const { scripts } = JSON.parse(await read("package.json"));

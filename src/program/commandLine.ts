@@ -36,7 +36,7 @@ and, where the defaults do not suit:
   WORK                                 the same as --work
   POLL_SECONDS                   15    from one poll's start to the next
   CONCURRENCY                    32    tenants worked on at once
-  REQUEST_TIMEOUT_SECONDS        30    one HTTP request
+  REQUEST_TIMEOUT_SECONDS        30    one HTTP request, with its repeats
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
   TICKET_REUSE                   on    off: exchange at every poll, to watch how it goes
   LOG_LEVEL                      info  debug, info, warning or error

@@ -43,6 +43,11 @@ const principalSchema = z.object({
  *
  * Throws `UntrustedHostError` for an address that the login host does not vouch for, and what {@link Send} throws.
  *
+ * @example
+ * ```ts
+ * const answer = await callTenant({ api, ticket }, WHO_AM_I, application, sendByFetch);
+ * ```
+ *
  * @see SuperOffice's page "Credential management"
  */
 export async function callTenant(
@@ -67,6 +72,11 @@ export async function callTenant(
 /**
  * Gives who the system user is, from the answer to {@link WHO_AM_I}.
  * Throws what {@link tenantError} gives, an `UnreadableAnswerError` or a `WrongTenantError`.
+ *
+ * @example
+ * ```ts
+ * const { associate } = readPrincipal("Cust12345", answer);
+ * ```
  */
 export function readPrincipal(contextIdentifier: string, answer: HttpAnswer): Principal {
   if (answer.status !== 200) throw tenantError(answer);

@@ -25,6 +25,12 @@ export interface Steps {
  * @param keySet where the login host's public keys come from
  *
  * They throw what `readTenantState`, `exchange` and `callTenant` throw; signing throws {@link SigningError}.
+ *
+ * @example
+ * ```ts
+ * const steps = createSteps(application, createSigner(privateKey), sendByFetch, () => new Date());
+ * const { api } = await steps.readTenantState({ contextIdentifier: "Cust12345" });
+ * ```
  */
 export function createSteps(
   application: Application,

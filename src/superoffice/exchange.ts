@@ -40,6 +40,13 @@ export const EXCHANGE = "the exchange";
  *
  * Throws what {@link askForJwt} and {@link validateJwt} throw.
  *
+ * @example
+ * ```ts
+ * const keySet = createKeySet(application.loginUrl, sendByFetch);
+ * const now = () => new Date();
+ * const ticket = await exchange("Cust12345", signed, application, keySet, now, sendByFetch);
+ * ```
+ *
  * @see "How to get a system user ticket credential",
  * https://docs.superoffice.com/en/authentication/online/auth-application/get-system-user-ticket.html
  */
@@ -62,6 +69,11 @@ export async function exchange(
  *
  * Throws a kind of {@link ExchangeRefusedError} when SuperOffice refuses, an `UnexpectedStatusError`, an
  * `UnreadableAnswerError`, and what {@link Send} throws.
+ *
+ * @example
+ * ```ts
+ * const jwt = await askForJwt("Cust12345", signed, application, sendByFetch);
+ * ```
  *
  * @see {@link exchange}
  */

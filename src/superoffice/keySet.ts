@@ -36,6 +36,11 @@ export function readKeySet(answer: HttpAnswer): JSONWebKeySet {
  *
  * What it gives throws what {@link askForKeySet} and {@link readKeySet} throw.
  *
+ * @example
+ * ```ts
+ * const keys = await createKeySet("https://sod.superoffice.com", sendByFetch).get();
+ * ```
+ *
  * @see "Validate security tokens", https://docs.superoffice.com/en/authentication/online/validate-security-tokens.html
  */
 export function createKeySet(

@@ -44,7 +44,15 @@ export interface LoggedOn extends Access {
 /** Logs on to a tenant. */
 export type LogOn = (tenant: Tenant) => Promise<LoggedOn>;
 
-/** A ticket is the system user token signed, then exchanged. */
+/**
+ * A ticket is the system user token signed, then exchanged.
+ *
+ * @example
+ * ```ts
+ * const newTicket = makeNewTicket(steps.signToken, steps.exchange);
+ * const ticket = await newTicket(tenant, new Date());
+ * ```
+ */
 export function makeNewTicket(signToken: SignToken, exchange: Exchange): NewTicket {
   return async (tenant, now) => {
     const signedSystemToken = await signToken(tenant, now);
@@ -55,6 +63,12 @@ export function makeNewTicket(signToken: SignToken, exchange: Exchange): NewTick
 /**
  * A call is the tenant's state read, a ticket got, the tenant called. What it gives throws `TenantNotRunningError` for a
  * tenant that takes no calls, and what the steps throw.
+ *
+ * @example
+ * ```ts
+ * const call = makeCall(steps.readTenantState, getTicket, steps.callTenant);
+ * const { answer } = await call(tenant, { path: "v1/Contact/1" });
+ * ```
  */
 export function makeCall(
   readTenantState: ReadTenantState,
@@ -70,7 +84,14 @@ export function makeCall(
   };
 }
 
-/** A log-on is the call that asks who the system user is. What it gives throws what `call` and `readPrincipal` throw. */
+/**
+ * A log-on is the call that asks who the system user is. What it gives throws what `call` and `readPrincipal` throw.
+ *
+ * @example
+ * ```ts
+ * const { principal, api, ticket } = await makeLogOn(call)(tenant);
+ * ```
+ */
 export function makeLogOn(call: Call): LogOn {
   return async (tenant) => {
     const { api, ticket, answer } = await call(tenant, WHO_AM_I);

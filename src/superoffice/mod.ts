@@ -4,18 +4,27 @@
  *
  * @module
  */
-export * from "./callTenant.ts";
-export * from "./createSteps.ts";
-export * from "./createSuperOffice.ts";
-export * from "./errors.ts";
-export * from "./exchange.ts";
-export * from "./http.ts";
-export * from "./keySet.ts";
+export {
+  createSuperOffice,
+  type SuperOffice,
+  type SuperOfficeOptions,
+} from "./createSuperOffice.ts";
+export { createSteps, type Steps } from "./createSteps.ts";
 export * from "./logOn.ts";
-export * from "./privateKey.ts";
-export * from "./sendByFetch.ts";
-export * from "./signToken.ts";
-export * from "./tenant.ts";
-export * from "./tenantState.ts";
-export * from "./trustedHost.ts";
-export * from "./validateJwt.ts";
+export { createSigner, type Signer, signToken } from "./signToken.ts";
+export { importPrivateKey } from "./privateKey.ts";
+export { askForJwt, exchange } from "./exchange.ts";
+export { createKeySet, type KeySet } from "./keySet.ts";
+export { type SystemUserClaims, validateJwt } from "./validateJwt.ts";
+export { addressOf, readTenantState, type TenantState } from "./tenantState.ts";
+export {
+  callTenant,
+  type Principal,
+  readPrincipal,
+  type TenantRequest,
+  WHO_AM_I,
+} from "./callTenant.ts";
+export type { Access, Application, Tenant } from "./tenant.ts";
+export type { HttpAnswer, HttpRequest, Send } from "./http.ts";
+export { sendByFetch } from "./sendByFetch.ts";
+export * from "./errors.ts";

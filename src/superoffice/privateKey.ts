@@ -23,6 +23,11 @@ const ASK_FOR_PRIVATE_KEY =
  *
  * Throws {@link PrivateKeyError} for all else, with what was found and how to mend it.
  *
+ * @example
+ * ```ts
+ * const privateKey = await importPrivateKey(await readFile("private-key.xml", "utf8"));
+ * ```
+ *
  * @see "How to sign a system user token",
  * https://docs.superoffice.com/en/authentication/online/auth-application/sign-system-user-token.html
  */

@@ -8,6 +8,11 @@ import { HTTP_DEFAULTS, type HttpAnswer, type HttpRequest, networkError } from "
  * that matters, since each exchange leaves a record in the tenant's database, give a `Send` of your own.
  *
  * Throws what `Send` says.
+ *
+ * @example
+ * ```ts
+ * const { status, bytes } = await sendByFetch({ purpose: "a look", url: "https://example.com" });
+ * ```
  */
 export async function sendByFetch(request: HttpRequest): Promise<HttpAnswer> {
   const { purpose, url, method = "GET", headers, body, signal } = request;

@@ -4,7 +4,14 @@
  */
 export type Signer = (data: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
 
-/** A {@link Signer} for a WebCrypto private key that may be used to sign with RSASSA-PKCS1-v1_5 and SHA-256. */
+/**
+ * A {@link Signer} for a WebCrypto private key that may be used to sign with RSASSA-PKCS1-v1_5 and SHA-256.
+ *
+ * @example
+ * ```ts
+ * const sign = createSigner(await importPrivateKey(await readFile("private-key.xml", "utf8")));
+ * ```
+ */
 export function createSigner(privateKey: CryptoKey): Signer {
   return async (data) =>
     new Uint8Array(await crypto.subtle.sign("RSASSA-PKCS1-v1_5", privateKey, data));

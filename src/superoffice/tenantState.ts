@@ -59,6 +59,11 @@ const stateSchema = z.object({
  * Throws `UntrustedHostError` for an address that credentials may not go to, an `UnexpectedStatusError`, an
  * `UnreadableAnswerError` or a `WrongTenantError` for an answer that is not the tenant's state, and what {@link Send} throws.
  *
+ * @example
+ * ```ts
+ * const state = await readTenantState("Cust12345", "https://sod.superoffice.com", sendByFetch);
+ * ```
+ *
  * @see "Tenant status", https://docs.superoffice.com/en/developer-portal/best-practices/tenant-status/check-status.html
  */
 export async function readTenantState(
@@ -86,7 +91,14 @@ export async function readTenantState(
   };
 }
 
-/** Gives the address of a tenant that takes calls. Throws {@link TenantNotRunningError} for another. */
+/**
+ * Gives the address of a tenant that takes calls. Throws {@link TenantNotRunningError} for another.
+ *
+ * @example
+ * ```ts
+ * const api = addressOf(await readTenantState("Cust12345", loginUrl, sendByFetch));
+ * ```
+ */
 export function addressOf({ state, isRunning, api }: TenantState): string {
   if (isRunning && api !== null) return api;
   throw new TenantNotRunningError(state, STATE_MEANINGS[state] ?? "SuperOffice does not say why");

@@ -41,6 +41,11 @@ const claimsSchema = z.object({
  *
  * Throws {@link JwtInvalidError} with the check that failed, and what reading the key set throws.
  *
+ * @example
+ * ```ts
+ * const { ticket } = await validateJwt(jwt, "Cust12345", keySet, new Date());
+ * ```
+ *
  * @see "Validate security tokens", https://docs.superoffice.com/en/authentication/online/validate-security-tokens.html
  */
 export async function validateJwt(
