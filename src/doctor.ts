@@ -2,16 +2,12 @@
 import { createPublicKey } from "node:crypto";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { createHttpClient } from "./console/httpClient.ts";
-import { openDatabase } from "./database/connection.ts";
-import type { CheckedKey } from "./doctor/checkSettings.ts";
-import { diagnose } from "./doctor/diagnose.ts";
-import { formatFinding } from "./doctor/findings.ts";
+import { examine } from "./doctor/examine.ts";
 import { findDemo } from "./program/demo.ts";
 import { UsageError } from "./program/errors.ts";
 import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
 import { createRedact, createSecrets } from "./program/redact.ts";
-import { readVariables, secretsOf, type Variables } from "./program/variables.ts";
+import { readVariables, secretsOf } from "./program/variables.ts";
 import { createSigner } from "./superoffice/signToken.ts";
 
 const HELP = `The doctor: checks what a log-on needs, one thing after the other, for one customer.
@@ -48,7 +44,11 @@ async function main(): Promise<number> {
   }
   const variables = await readVariables();
   const startDemo = findDemo(demo, variables);
-  if (startDemo === undefined) return await examine(variables, customer, undefined);
+  // Hidden even where they are not what they should be.
+  for (const secret of secretsOf(variables)) secrets.add(secret);
+  if (startDemo === undefined) {
+    return await examine(variables, customer, undefined, secrets, print) ? EXIT_OK : EXIT_FAILED;
+  }
   await print("This is the demo: sample customers and a stand-in for SuperOffice.\n");
   const { target, publicKey, close } = await startDemo();
   try {
@@ -59,10 +59,11 @@ async function main(): Promise<number> {
       SUPEROFFICE_LOGIN_URL: target.loginUrl,
       SUPEROFFICE_ENVIRONMENT: undefined,
     };
-    return await examine(demoVariables, customer, {
-      sign: createSigner(target.privateKey),
-      publicKey: createPublicKey(publicKey),
-    });
+    secrets.add(target.clientSecret);
+    const sign = createSigner(target.privateKey);
+    const demoKey = { sign, publicKey: createPublicKey(publicKey) };
+    const isWell = await examine(demoVariables, customer, demoKey, secrets, print);
+    return isWell ? EXIT_OK : EXIT_FAILED;
   } finally {
     await close();
   }
@@ -83,33 +84,6 @@ function readCommandLine(args: string[]) {
   } catch (cause) {
     throw new UsageError((cause as Error).message, { cause });
   }
-}
-
-async function examine(
-  variables: Variables,
-  customer: string | undefined,
-  demoKey: CheckedKey | undefined,
-): Promise<number> {
-  // Hidden even where they are not what they should be.
-  for (const secret of secretsOf(variables)) secrets.add(secret);
-  const findings = diagnose({
-    variables,
-    customer,
-    demoKey,
-    versions: process.versions,
-    openDatabase,
-    send: createHttpClient(new AbortController().signal),
-    now: () => new Date(),
-    secrets,
-  });
-  let isWell = true;
-  for await (const finding of findings) {
-    isWell &&= finding.verdict === "passed";
-    await print(formatFinding(finding));
-  }
-  const which = demoKey === undefined ? "" : " with the demo; your own settings were not looked at";
-  await print(isWell ? `All is well${which}.\n` : "The first ✗ is the one to mend first.\n");
-  return isWell ? EXIT_OK : EXIT_FAILED;
 }
 
 async function print(text: string): Promise<void> {
