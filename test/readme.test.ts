@@ -15,7 +15,7 @@ test("the README's work script does its work on the demo's tenants", async () =>
   await writeFile(path, sample);
   const { exitCode, output } = await runConsole(["--demo", "--once", "--work", path], {});
   assert.match(output, /Cust10001 begins with Alpha Ltd/);
-  assert.match(output, /Cust10001: 3 contacts read in Cust10001/);
+  assert.match(output, /Cust10001: 3 contacts read$/m);
   assert.equal(exitCode, 0);
 });
 

@@ -8,7 +8,7 @@ export interface Customer {
   contextIdentifier: string;
   /** A secret. */
   systemUserToken: string;
-  /** When the console last logged on to the tenant. */
+  /** When the console last logged on to the tenant, and its work there did not fail. */
   lastSync: Date | null;
   /** Whether `last_error` holds something. */
   hasError: boolean;

@@ -34,6 +34,7 @@ export const ADVICE: Record<string, Advice> = {
   },
   SIGNATURE_INVALID: {
     means: "the private key is not the one whose public half is registered",
+    here: "npm run doctor prints the public half.",
     likely: "the key is another application's or environment's, or the developer portal " +
       "holds another public key than the one printed above",
   },
@@ -67,7 +68,7 @@ export const ADVICE: Record<string, Advice> = {
     here: (error) =>
       error === undefined || (error as { state?: string }).state === "Deleted"
         ? "For one that was deleted, set is_active to false in its row."
-        : "It is picked up again by itself.",
+        : "The console looks again by itself.",
   },
   TENANT_MOVED: {
     means: "the tenant is moving between hosts",

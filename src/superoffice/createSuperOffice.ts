@@ -46,8 +46,9 @@ export interface SuperOffice {
  * @see "System user flow", https://docs.superoffice.com/en/authentication/online/auth-application/index.html
  */
 export async function createSuperOffice(
-  { privateKey, send = sendByFetch, ...application }: SuperOfficeOptions,
+  { loginUrl, clientSecret, privateKey, send = sendByFetch }: SuperOfficeOptions,
 ): Promise<SuperOffice> {
+  const application = { loginUrl: loginUrl.replace(/\/+$/, ""), clientSecret };
   const sign = typeof privateKey === "string"
     ? createSigner(await importPrivateKey(privateKey))
     : privateKey;

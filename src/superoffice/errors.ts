@@ -6,17 +6,18 @@
 export abstract class ExplainedError extends Error {
   /** The code of every error of this class. */
   static readonly code: string;
-  /** What to do about it, where it does not depend on the error. */
+  /** What to do about an error of this class, where it does not depend on the error. */
   static readonly remedy: string;
+  readonly code: string;
+  remedy: string;
 
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = new.target.code;
+    this.remedy = new.target.remedy;
+  }
   override get name(): string {
     return this.constructor.name;
-  }
-  get code(): string {
-    return (this.constructor as typeof ExplainedError).code;
-  }
-  get remedy(): string {
-    return (this.constructor as typeof ExplainedError).remedy;
   }
 }
 
@@ -24,14 +25,10 @@ export abstract class ExplainedError extends Error {
 export class PrivateKeyError extends ExplainedError {
   static override readonly code = "PRIVATE_KEY_WRONG";
   static override readonly remedy = "What the line says.";
-  readonly #remedy: string;
 
   constructor(found: string, remedy: string, options?: ErrorOptions) {
     super(found, options);
-    this.#remedy = remedy;
-  }
-  override get remedy(): string {
-    return this.#remedy;
+    this.remedy = remedy;
   }
 }
 
@@ -133,9 +130,7 @@ export class TenantNotRunningError extends ExplainedError {
   constructor(state: string, meaning: string) {
     super(`The tenant takes no calls, its state is ${state}: ${meaning}`);
     this.state = state;
-  }
-  override get remedy(): string {
-    return this.state === "Deleted"
+    this.remedy = state === "Deleted"
       ? "It will not come back."
       : "It takes calls again when it is back.";
   }
@@ -189,8 +184,8 @@ export class ExpiredError extends ExchangeRefusedError {
 export class DeniedError extends ExchangeRefusedError {
   static override readonly code = "ACCESS_DENIED";
   static override readonly remedy =
-    "The application may not enter this customer in this environment: check its approval, and that " +
-    "environment and client secret belong together.";
+    "The application may not enter this customer in this environment: check its approval and its system user token, " +
+    "and that environment and client secret belong together.";
 }
 
 /** The exchange was refused, since the application changed after it was approved. */

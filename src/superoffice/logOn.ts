@@ -1,21 +1,21 @@
-// The flow, once, from top to bottom. Its steps are parameters: createSteps.ts makes them plain.
+// The flow, once, from top to bottom. Its steps are parameters: createSteps.ts gives them application and key.
 import { type Principal, readPrincipal, type TenantRequest, WHO_AM_I } from "./callTenant.ts";
 import type { HttpAnswer } from "./http.ts";
 import type { Access, Tenant } from "./tenant.ts";
 import { addressOf, type TenantState } from "./tenantState.ts";
 
-/** Says where a tenant is, and whether it takes calls. */
+/** Says where a tenant is, and whether it takes calls: tenantState.ts. */
 export type ReadTenantState = (
   tenant: Pick<Tenant, "contextIdentifier">,
 ) => Promise<TenantState>;
 
-/** Signs a tenant's system user token for the minute of `now`. */
+/** Signs a tenant's system user token for the minute of `now`: signToken.ts. */
 export type SignToken = (tenant: Tenant, now: Date) => Promise<string>;
 
-/** Exchanges a signed system token for a ticket. */
+/** Exchanges a signed system token for a ticket: exchange.ts. */
 export type Exchange = (tenant: Tenant, signedSystemToken: string) => Promise<string>;
 
-/** Calls a tenant; gives the answer whatever its status. */
+/** Calls a tenant; gives the answer whatever its status: callTenant.ts. */
 export type CallTenant = (
   tenant: Tenant,
   access: Access,

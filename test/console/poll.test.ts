@@ -447,7 +447,7 @@ describe("the state of a tenant that takes no calls", () => {
     await pollIn("Suspended");
     await pollIn("Suspended");
     const error = "The tenant takes no calls, its state is Suspended: so it is. " +
-      "It takes calls again when it is back. It is picked up again by itself.";
+      "It takes calls again when it is back. The console looks again by itself.";
     assert.deepEqual(recorded, Array(2).fill({ id: "2", syncedAt: null, error }));
   });
 });

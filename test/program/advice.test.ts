@@ -59,7 +59,7 @@ for (
       new wireErrors.TenantNotRunningError("Deleted", "so"),
       /^It will not come back\. .*is_active to false/,
     ],
-    [new wireErrors.TenantNotRunningError("Suspended", "so"), /picked up again by itself/],
+    [new wireErrors.TenantNotRunningError("Suspended", "so"), /looks again by itself/],
     [new wireErrors.RequestTimeoutError("no"), /REQUEST_TIMEOUT_SECONDS/],
     [new consoleErrors.TokenMissingError("no"), /customers -- add/],
   ] as const
