@@ -29,7 +29,7 @@ the demo's own, so that you can break them and see what the doctor says.
 The doctor writes nothing to the database. It makes exactly one exchange, which leaves a record in the customer's
 SuperOffice, as each exchange does; none when an earlier check that the exchange needs has failed.
 
-Exit codes: 0 all is well; 1 something is not; 2 wrong usage.
+Exit codes: 0 all is well; 1 something is not; 2 wrong usage, or a .env that cannot be read.
 `;
 
 const secrets = createSecrets();

@@ -103,6 +103,8 @@ function unlessStopped(signToken: SignToken, giveUp: AbortSignal): SignToken {
   };
 }
 
+/** A redirect is one, too: it is not followed. */
 function failureOf(answer: HttpAnswer): { code: string } | undefined {
-  return answer.status < 400 ? undefined : tenantError(answer);
+  const { status } = answer;
+  return status < 300 || status === 304 ? undefined : tenantError(answer);
 }

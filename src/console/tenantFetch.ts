@@ -28,7 +28,10 @@ export function createTenantFetch(tenant: Tenant, api: string, call: Call): type
     const { method, signal } = request;
     const path = request.url.slice(`${api}/`.length);
     const body = new Uint8Array(await request.arrayBuffer());
-    const { answer } = await call(tenant, {
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    const called = call(tenant, {
       path,
       purpose: `${method} /${path.split("?")[0]}`,
       method,
@@ -38,6 +41,8 @@ export function createTenantFetch(tenant: Tenant, api: string, call: Call): type
       maxBytes: MAX_ANSWER_BYTES,
       onceOnly: !REPEATABLE_METHODS.includes(method),
     });
+    // What is under way for others too, such as an exchange, goes on without it.
+    const { answer } = await Promise.race([called, aborted]);
     return toResponse(answer);
   };
 }

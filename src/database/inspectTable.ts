@@ -92,7 +92,7 @@ export async function findRow(
     ? database`is_active`
     : database`lower(context_identifier) = lower(${contextIdentifier})`;
   const query = database<CustomerRow[]>`
-    select context_identifier as "contextIdentifier", system_user_token as "systemUserToken",
+    select context_identifier as "contextIdentifier", coalesce(system_user_token, '') as "systemUserToken",
       is_active as "isActive"
     from customers
     where ${condition}

@@ -1,3 +1,4 @@
+import { TokenMissingError } from "../console/errors.ts";
 import type { Secrets } from "../console/wanted.ts";
 import { type Database, DatabaseError, placeOf } from "../database/connection.ts";
 import { type CustomerRow, findRow, inspectTable } from "../database/inspectTable.ts";
@@ -15,7 +16,7 @@ export async function inspectDatabase(database: Database): Promise<Found<Databas
 
 /**
  * Finds the customer to check. An inactive one is at fault, since the console leaves it alone, but its tenant is checked all
- * the same. Throws {@link DatabaseError}.
+ * the same. Throws {@link DatabaseError} and {@link TokenMissingError}.
  */
 export async function findCustomer(
   database: Database,
@@ -24,6 +25,9 @@ export async function findCustomer(
 ): Promise<Found<CustomerRow>> {
   const row = await findRow(contextIdentifier, database);
   secrets.add(row.systemUserToken);
+  if (row.systemUserToken === "") {
+    throw new TokenMissingError(`The row of ${row.contextIdentifier} holds no system user token`);
+  }
   const which = contextIdentifier === undefined ? "the first active one" : "active";
   const fault = row.isActive ? undefined : new DatabaseError(
     `${row.contextIdentifier} is not active, so the console leaves it alone`,

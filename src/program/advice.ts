@@ -117,7 +117,7 @@ export const ADVICE: Record<string, Advice> = {
     means: "the private key cannot be used",
     here: (error) =>
       error?.message.includes("looks like a file's path")
-        ? "Put the path into SUPEROFFICE_PRIVATE_KEY_FILE."
+        ? "Or put the path into SUPEROFFICE_PRIVATE_KEY_FILE."
         : "",
   },
   DATABASE_TROUBLE: { means: "the database cannot be read or written" },

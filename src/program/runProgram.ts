@@ -147,8 +147,8 @@ export async function runProgram(service: Service): Promise<never> {
       stop: stopping.stop,
       giveUp: stopping.giveUp,
     });
-    await telemetry?.close();
     stopping.done(log);
+    await telemetry?.close();
     return allWorked || stopping.stop.aborted ? EXIT_OK : EXIT_FAILED;
   }
 

@@ -91,7 +91,7 @@ function fromPem(pem: string): KeyObject {
           ? "The private key looks like a file's path, not like a key"
           : "The private key is neither RSAKeyValue XML nor PEM",
         looksLikePath(pem)
-          ? "Give what the file holds."
+          ? "Give what the file holds, not its path."
           : "PEM starts with -----BEGIN. From a .pfx file: `openssl pkcs12 -in key.pfx -nocerts -nodes -out private.pem`; " +
             "from a DER file: `openssl rsa -inform DER -in key.der -out private.pem`.",
       );

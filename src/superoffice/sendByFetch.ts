@@ -19,6 +19,12 @@ export async function sendByFetch(request: HttpRequest): Promise<HttpAnswer> {
   const { timeoutMs = HTTP_DEFAULTS.timeoutMs, maxBytes = HTTP_DEFAULTS.maxBytes } = request;
   const { host } = new URL(url);
   signal?.throwIfAborted();
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    // `fetch` would refuse it too, and put the value, which may be a secret, into its message.
+    if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+      throw new TypeError(`The header ${name} of ${purpose} holds a character that cannot be sent`);
+    }
+  }
   const ending = new AbortController();
   const end = () => ending.abort(signal?.reason);
   signal?.addEventListener("abort", end);

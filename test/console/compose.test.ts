@@ -558,6 +558,26 @@ describe("calls of a work script", () => {
     },
   );
 
+  test(
+    "end with their own signal's reason while the login host is in trouble",
+    { timeout: 30_000 },
+    async () => {
+      misbehave({ at: "exchange", how: "hang" });
+      const enough = new AbortController();
+      const asking = tested.fetchFor(tenants[0]!)(contacts, { signal: enough.signal });
+      when("exchange", () => setImmediate(() => enough.abort(new Error("enough"))));
+      await assert.rejects(asking, { message: "enough" });
+      assert.equal(asked().call, 0);
+    },
+  );
+
+  test("send the console's credentials, whatever the script puts in their place", async () => {
+    const headers = { Authorization: "SOTicket 7T:another", "SO-AppToken": "another" };
+    const response = await tested.fetchFor(tenants[0]!)(contacts, { headers });
+    assert.equal(response.status, 200);
+    assert.equal(asked().exchange, 1);
+  });
+
   test("are said at debug level by method and path, with the code of what was refused", async () => {
     const fetch = tested.fetchFor(tenants[0]!);
     await fetch(contacts);

@@ -597,3 +597,76 @@ describe("what became of a customer is recorded", () => {
     );
   });
 });
+
+describe("what is remembered of a customer", () => {
+  /** Makes customer 2 slow, and tells that customer 3 is suspended. */
+  beforeEach(async () => {
+    fails("2", new RequestTimeoutError("no answer"));
+    fails("3", new TenantNotRunningError("Suspended", "closed"));
+    await poll();
+  });
+
+  /** Whether the two are still known as they were. */
+  function isKnown(): boolean[] {
+    const [, slow, told] = makeCustomers(3) as [Customer, Customer, Customer];
+    return [memory.isSlow(slow), !memory.tellsState(told, "Suspended")];
+  }
+
+  test("is forgotten when it is active no more", async () => {
+    customers = makeCustomers(1);
+    await poll();
+    assert.deepEqual(isKnown(), [false, false]);
+  });
+
+  test("stays when it is still there", async () => {
+    await poll();
+    assert.deepEqual(isKnown(), [true, true]);
+  });
+
+  test("stays when the customers could not be read to the end", async () => {
+    loadCustomers = async function* () {
+      yield* await Promise.resolve(makeCustomers(1));
+      throw new DatabaseError("The connection was cut", "Look at the server.");
+    };
+    await poll();
+    assert.deepEqual(isKnown(), [true, true]);
+  });
+
+  test("stays when a stop ended the taking", async () => {
+    deeds.set("1", () => Promise.resolve(stop.abort()));
+    customers = makeCustomers(1);
+    await poll();
+    assert.deepEqual(isKnown(), [true, true]);
+  });
+});
+
+test("after a stop no more rows are read", async () => {
+  customers = makeCustomers(1000);
+  let read = 0;
+  loadCustomers = async function* () {
+    for (const customer of await Promise.resolve(customers)) {
+      read++;
+      yield customer;
+    }
+  };
+  deeds.set("10", () => Promise.resolve(stop.abort()));
+  assert.equal((await poll()).loggedOn < 20, true);
+  assert.ok(read < 20, `${read} rows were read`);
+});
+
+test("what changes while the work goes on belongs to the next time", async () => {
+  let now = NOW;
+  const visit = createVisit({
+    logOn,
+    work: () => {
+      now = new Date(NOW.getTime() + 60_000);
+      return Promise.resolve("done");
+    },
+    record: (result) => recorded.push(result),
+    explain,
+    now: () => now,
+  }, { memory, secrets, telemetry: undefined, log });
+  assert.equal(await visit(makeCustomers(1)[0]!), "loggedOn");
+  assert.deepEqual(recorded, [{ id: "1", syncedAt: NOW, error: null }]);
+  assert.equal(lines.at(-1)!.message, "Cust1: done");
+});

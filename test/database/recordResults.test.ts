@@ -65,7 +65,7 @@ test("results are gathered and written together", async () => {
   const writer = createResultWriter(keepIn(batches), fail);
   writer.add(result("1"));
   writer.add(result("2"));
-  await writer.flush();
+  assert.equal(await writer.flush(), true);
   assert.deepEqual(batches, [[result("1"), result("2")]]);
 });
 
@@ -99,10 +99,10 @@ test("a batch that cannot be written is told of, and the next is written", async
     (error) => errors.push(error),
   );
   writer.add(result("1"));
-  await writer.flush();
+  assert.equal(await writer.flush(), false);
   isDown = false;
   writer.add(result("1"));
-  await writer.flush();
+  assert.equal(await writer.flush(), false, "what was lost is lost");
   assert.equal(errors.length, 1);
   assert.equal(written, 1);
 });

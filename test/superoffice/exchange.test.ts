@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
+import { createLocalJWKSet } from "jose";
+import { createJwt, createSigningKey } from "../../fixtures/jwts.ts";
 import { type Misbehaviour, type Place, startStandIn } from "../../fixtures/standIn.ts";
 import {
   DeniedError,
@@ -37,6 +39,8 @@ const standIn = await startStandIn({
 });
 const application: Application = { loginUrl: standIn.loginUrl, clientSecret: "client-secret" };
 const host = new URL(standIn.loginUrl).host.replaceAll(".", "\\.");
+
+const signingKey = await createSigningKey();
 
 let keySet: KeySet;
 let exchanges: () => number;
@@ -105,6 +109,33 @@ describe("the exchange gives the ticket", () => {
 
   test("for a context identifier in another case", async () => {
     assert.match(await exchangeToken({ contextIdentifier: "cust12345" }), /^7T:/);
+  });
+
+  test("by the keys as they were when it was asked for, though they are others since", async () => {
+    const old = createLocalJWKSet({ keys: [signingKey.publicJwk] });
+    const others = createLocalJWKSet({ keys: [(await createSigningKey()).publicJwk] });
+    let known = old;
+    const rotating: KeySet = {
+      get: () => Promise.resolve(known),
+      renew: () => Promise.resolve(others),
+    };
+    const subject = {
+      contextIdentifier: "Cust12345",
+      serial: "1",
+      companyName: "Company",
+      associateId: 7,
+      ticket: "7T:old",
+      webApiUrl: "",
+    };
+    const style = { namesKey: true, timesAsText: false };
+    const Token = await createJwt(subject, signingKey, NOW.getTime(), style);
+    const send: Send = ({ purpose }) => {
+      known = others;
+      const bytes = new TextEncoder().encode(JSON.stringify({ IsSuccessful: true, Token }));
+      return Promise.resolve({ purpose, host: "host", status: 200, headers: {}, bytes });
+    };
+    const ticket = await exchange("Cust12345", "signed", application, rotating, () => NOW, send);
+    assert.equal(ticket, "7T:old");
   });
 
   test("after SuperOffice's keys rotated", async () => {
