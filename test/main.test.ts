@@ -8,7 +8,8 @@ import postgres from "postgres";
 import { emptyFolder, runConsole, startConsole } from "./support/childConsole.ts";
 import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
 import { startTestStandIn } from "./support/testStandIn.ts";
-import { startSavedPostgres, testDatabases } from "./support/testDatabase.ts";
+import { startEmbeddedPostgres } from "../fixtures/embeddedPostgres.ts";
+import { testDatabases } from "./support/testDatabase.ts";
 
 test("with nothing set, the demo says that it is one and logs on to three of its five customers", async () => {
   const { exitCode, output } = await runConsole(["--once"], {});
@@ -40,7 +41,7 @@ test("a database that is not there yet is explained, and looked for again at the
   await close();
   const child = startConsole([], { ...settingsFor(standIn, databaseUrl), POLL_SECONDS: "0.5" });
   await child.waitFor(/ERROR .*database server 127\.0\.0\.1:\d+ cannot be reached/, 2);
-  const database = await startSavedPostgres(port);
+  const database = await startEmbeddedPostgres(port);
   const sql = postgres(database.databaseUrl);
   await fillTable(sql, tenants);
   await sql.end();

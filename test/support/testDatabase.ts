@@ -1,11 +1,10 @@
 // The databases that the tests run on: the embedded Postgres always, a server when TEST_DATABASE_URL names one.
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { randomBytes } from "node:crypto";
-import { PGlite } from "@electric-sql/pglite";
 import postgres from "postgres";
 import { endWithFile } from "./leftRunning.ts";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../fixtures/embeddedPostgres.ts";
+import { startEmbeddedPostgres } from "../../fixtures/embeddedPostgres.ts";
 
 export interface TestDatabase {
   name: string;
@@ -30,29 +29,8 @@ async function startForFile(start: () => Promise<TestDatabase>): Promise<TestDat
   return { ...database, close: endWithFile(database.close) };
 }
 
-/** Starts the embedded Postgres without making a new database each time, which takes seconds of work. */
-export async function startSavedPostgres(port = 0): Promise<EmbeddedPostgres> {
-  return await startEmbeddedPostgres(port, await savedDataFolder());
-}
-
-async function savedDataFolder(): Promise<Blob> {
-  const folder = new URL("../../node_modules/.cache/", import.meta.url);
-  const saved = new URL("embedded-postgres.tar", folder);
-  const found = await readFile(saved).catch(() => undefined);
-  if (found !== undefined) return new Blob([found]);
-  const db = await PGlite.create();
-  const dump = await db.dumpDataDir("none");
-  await db.close();
-  // Another test file may be at the same.
-  const own = new URL(randomBytes(6).toString("hex"), folder);
-  await mkdir(folder, { recursive: true });
-  await writeFile(own, new Uint8Array(await dump.arrayBuffer()));
-  await rename(own, saved);
-  return dump;
-}
-
 async function startEmbedded(): Promise<TestDatabase> {
-  const { databaseUrl, close } = await startSavedPostgres();
+  const { databaseUrl, close } = await startEmbeddedPostgres();
   const sql = postgres(databaseUrl, { onnotice: () => {} });
   return {
     name: "postgres",
