@@ -31,7 +31,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   );
 
   const sign = createSigner(target.privateKey);
-  const send = createHttpClient(giveUp);
+  const send = createHttpClient(giveUp, run.requestTimeoutMs);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn } = compose(target, run, means, giveUp);
   const ownWork = work && createWork(work, call, giveUp);

@@ -8,19 +8,23 @@ import { StoppedError } from "./errors.ts";
  * whose connection closes before the answer.) Redirects are not followed.
  *
  * @param stop ends every request under way
+ * @param usualTimeoutMs for requests that do not say so themselves
  *
  * What it gives throws what {@link Send} says, and {@link StoppedError}.
  *
  * @see https://undici.nodejs.org (api/Dispatcher, api/Agent)
  */
-export function createHttpClient(stop: AbortSignal): Send {
+export function createHttpClient(
+  stop: AbortSignal,
+  usualTimeoutMs: number = HTTP_DEFAULTS.timeoutMs,
+): Send {
   // A request's own time limit holds for the whole of it, to the answer's last byte. Connecting may take 10 seconds of
   // it: a connection that never comes about must not be waited for when nobody wants it any more.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
   return (request) => {
     const { purpose, url, method = "GET", headers, body, signal } = request;
-    const { timeoutMs = HTTP_DEFAULTS.timeoutMs, maxBytes = HTTP_DEFAULTS.maxBytes } = request;
+    const { timeoutMs = usualTimeoutMs, maxBytes = HTTP_DEFAULTS.maxBytes } = request;
     const { origin, host, pathname, search } = new URL(url);
 
     return new Promise<HttpAnswer>((resolve, reject) => {
@@ -33,12 +37,14 @@ export function createHttpClient(stop: AbortSignal): Send {
       let length = 0;
 
       const asking = {
-        stop: () => asking.fail(new StoppedError(`Stopped during ${purpose}`)),
-        abort: () => asking.fail(signal!.reason),
+        stop: () =>
+          asking.fail(
+            signal?.aborted ? signal.reason : new StoppedError(`Stopped during ${purpose}`),
+          ),
         end() {
           clearTimeout(timer);
           stop.removeEventListener("abort", asking.stop);
-          signal?.removeEventListener("abort", asking.abort);
+          signal?.removeEventListener("abort", asking.stop);
         },
         fail(cause: Error) {
           if (failure !== undefined) return;
@@ -80,7 +86,7 @@ export function createHttpClient(stop: AbortSignal): Send {
         );
       }, timeoutMs);
       stop.addEventListener("abort", asking.stop);
-      signal?.addEventListener("abort", asking.abort);
+      signal?.addEventListener("abort", asking.stop);
       try {
         agent.dispatch({
           origin,

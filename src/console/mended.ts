@@ -11,15 +11,15 @@ export function mended(
   remedies: Record<number, (tenant: Tenant, refused: Access) => void>,
 ): Call {
   return async (tenant, request) => {
-    const triedFor = new Set<number>();
+    const triedFor: number[] = [];
     while (true) {
       const called = await call(tenant, request);
       const { status } = called.answer;
       const mend = remedies[status];
       if (mend === undefined) return called;
       mend(tenant, called);
-      if (triedFor.has(status)) return called;
-      triedFor.add(status);
+      if (triedFor.includes(status)) return called;
+      triedFor.push(status);
     }
   };
 }

@@ -11,7 +11,7 @@ const FIRST_WAIT_MS = 250;
  * as long as the answer's `Retry-After` asks for. There are at most three repeats; none goes on when the request's time is
  * over, and none begins after `stop`.
  *
- * @param timeoutMs the time of a request with its repeats, where it does not say so itself
+ * @param timeoutMs the time of a request with its repeats where it does not say so itself, which `send` knows, too
  * @param monotonicMs a clock in milliseconds that is never set back
  *
  * What it gives gives or throws what the last try did, or throws the reason of `stop` or of the request's signal.
@@ -30,7 +30,10 @@ export function repeated(
       let answer: HttpAnswer | undefined;
       let error: unknown;
       try {
-        answer = await send({ ...request, timeoutMs: endsAt - monotonicMs() });
+        // The first try as it was given: a copy for each request would be felt.
+        answer = await send(
+          repeat === 0 ? request : { ...request, timeoutMs: endsAt - monotonicMs() },
+        );
         if (answer.status < 400) return answer;
       } catch (thrown) {
         error = thrown;

@@ -52,7 +52,8 @@ const principalSchema = z.object({
  */
 export async function callTenant(
   { api, ticket }: Access,
-  { path, purpose = "the call", headers = {}, ...request }: TenantRequest,
+  { path, purpose = "the call", method, headers, body, timeoutMs, signal, maxBytes, onceOnly }:
+    TenantRequest,
   application: Application,
   send: Send,
 ): Promise<HttpAnswer> {
@@ -62,10 +63,15 @@ export async function callTenant(
     "so-apptoken": application.clientSecret,
   };
   return await send({
-    ...request,
     purpose,
     url: `${api}/${path}`,
-    headers: { ...headers, ...credentials },
+    method,
+    headers: headers === undefined ? credentials : { ...headers, ...credentials },
+    body,
+    timeoutMs,
+    signal,
+    maxBytes,
+    onceOnly,
   });
 }
 

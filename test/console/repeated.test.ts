@@ -86,7 +86,7 @@ describe("with timers that end at once, a request", () => {
   test("that succeeds is made once, as it was given", async () => {
     const { send, seen } = failing([]);
     assert.equal(await run(send), OK);
-    assert.deepEqual(seen, [{ ...request, timeoutMs: HOUR }]);
+    assert.deepEqual(seen, [request]);
     assert.deepEqual(waits, []);
   });
 
@@ -171,7 +171,7 @@ describe("with timers that end at once, a request", () => {
       return timeouts.length < 4 ? Promise.reject(new NetworkError("reset")) : Promise.resolve(OK);
     };
     await run(send, 45_000);
-    assert.deepEqual(timeouts, [45_000, 35_000, 25_000, 15_000]);
+    assert.deepEqual(timeouts, [undefined, 35_000, 25_000, 15_000]);
   });
 
   test("may have a time of its own", async () => {

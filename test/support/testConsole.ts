@@ -46,7 +46,7 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
   const { reusesTickets = true, requestTimeoutMs = 30_000, around = (send) => send } = options;
   const { monotonicMs = () => performance.now(), machineTime = () => new Date() } = options;
   const { sign = sampleSigner, log = getLogger("test"), telemetry, giveUp = never } = options;
-  const client = createHttpClient(giveUp);
+  const client = createHttpClient(giveUp, requestTimeoutMs);
   const clock = createClock(machineTime);
   const apis: string[] = [];
   const noting: Send = (request) => {
