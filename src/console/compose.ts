@@ -82,8 +82,17 @@ export function compose(
     401: tickets.drop,
     421: states.drop,
   });
-  const logOn = makeLogOn(call);
+  const logOn = spanned(makeLogOn(call), telemetry);
   return { call, logOn: reuseTickets ? logOn : tickets.forgottenBefore(logOn) };
+}
+
+/** Puts a span around a customer's log-on. */
+function spanned(logOn: LogOn, telemetry: Telemetry | undefined): LogOn {
+  if (telemetry === undefined) return logOn;
+  return (tenant) => {
+    const attributes = { "superoffice.customer": tenant.contextIdentifier };
+    return telemetry.span("customer", attributes, () => logOn(tenant));
+  };
 }
 
 /** Counts the exchanges that are sent, repeats included. */

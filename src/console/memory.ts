@@ -4,6 +4,7 @@ import {
   NeedsReapprovalError,
   RequestTimeoutError,
   RevokedError,
+  TenantNotRunningError,
 } from "../superoffice/errors.ts";
 import type { Customer } from "../database/loadCustomers.ts";
 import { createBackoff } from "./backoff.ts";
@@ -18,14 +19,17 @@ export interface Memory {
   isSlow(customer: Customer): boolean;
   /** Says that the customer was logged on to, and its work done. */
   succeeded(customer: Customer): void;
-  /** Says what the customer failed with. */
-  failed(customer: Customer, error: unknown): void;
-  /** Says that people are told of a tenant's state; gives whether that is news to them. */
-  tellsState(customer: Customer, state: string): boolean;
-  /** The ids of the customers of which something is remembered. */
-  known(): Set<string>;
-  /** Forgets customers that are active no more. */
-  forget(ids: Iterable<string>): void;
+  /** Says what the customer failed with; gives whether that is news to people: a tenant's state is told once. */
+  failed(customer: Customer, error: unknown): boolean;
+  /** Begins to look who is still there. */
+  callRoll(): Roll;
+}
+
+/** Tells who is active no more. */
+export interface Roll {
+  isHere(customer: Customer): void;
+  /** Says that all were there who are; the others are forgotten. */
+  complete(): void;
 }
 
 /**
@@ -60,18 +64,22 @@ export function createMemory(
       else slow.delete(customer.id);
       if (needsPeople(error)) backoff.refused(customer);
       else backoff.passed(customer);
-    },
-    tellsState({ id }, state) {
-      const isNews = toldStates.get(id) !== state;
-      toldStates.set(id, state);
+      if (!(error instanceof TenantNotRunningError)) return true;
+      const isNews = toldStates.get(customer.id) !== error.state;
+      toldStates.set(customer.id, error.state);
       return isNews;
     },
-    known: () => new Set([...slow, ...toldStates.keys()]),
-    forget(ids) {
-      for (const id of ids) {
-        slow.delete(id);
-        toldStates.delete(id);
-      }
+    callRoll() {
+      const missing = new Set([...slow, ...toldStates.keys()]);
+      return {
+        isHere: ({ id }) => void missing.delete(id),
+        complete() {
+          for (const id of missing) {
+            slow.delete(id);
+            toldStates.delete(id);
+          }
+        },
+      };
     },
   };
 }

@@ -63,7 +63,7 @@ export function createPoll(
     const startedAt = monotonicMs();
     const counts = { loggedOn: 0, skipped: 0, failed: 0, stillInHand: 0, waiting: 0 };
     const inHand = new Set<Promise<void>>();
-    const absent = memory.known();
+    const roll = memory.callRoll();
     let complete = true;
     progress?.begin();
 
@@ -89,7 +89,7 @@ export function createPoll(
     try {
       for await (const customer of customers) {
         if (stop.aborted) break;
-        absent.delete(customer.id);
+        roll.isHere(customer);
         const taken = memory.take(customer);
         if (taken !== "taken") counts[taken]++;
         else {
@@ -108,7 +108,7 @@ export function createPoll(
 
     async function finish(): Promise<PollSummary> {
       await Promise.all(inHand);
-      if (complete && !stop.aborted) memory.forget(absent);
+      if (complete && !stop.aborted) roll.complete();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, complete, durationMs };

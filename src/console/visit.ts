@@ -59,12 +59,8 @@ export function createVisit(
     if (systemUserToken === "") throw new TokenMissingError("The row holds no system user token");
     // What changes while the work goes on belongs to the next time.
     const syncedAt = now();
-    const { principal, ...access } =
-      await (telemetry === undefined
-        ? logOn(customer)
-        : telemetry.span("customer", { "superoffice.customer": contextIdentifier }, () =>
-          logOn(customer)));
-    const { associate, associateId } = principal;
+    const loggedOn = await logOn(customer);
+    const { associate, associateId } = loggedOn.principal;
     log.info("Logged on to context {customer} as {associate}", {
       customer: contextIdentifier,
       associate,
@@ -72,7 +68,7 @@ export function createVisit(
     });
     if (work !== undefined) {
       const customersLog = log.with({ customer: contextIdentifier });
-      const summary = await work(customer, { principal, ...access }, customersLog);
+      const summary = await work(customer, loggedOn, customersLog);
       if (summary !== undefined) customersLog.info("{customer}: {summary}", { summary });
     }
     record({ id, syncedAt, error: null });
@@ -88,14 +84,13 @@ export function createVisit(
     if (!(error instanceof StoppedError)) {
       record({ id, syncedAt: null, error: `${problem}. ${remedy}` });
     }
-    memory.failed(customer, error);
+    const isNews = memory.failed(customer, error);
     if (!(error instanceof TenantNotRunningError)) {
       customersLog.warn("{customer}: {problem}. {remedy} [{code}]", { ...explanation });
       return "failed";
     }
     // Said once when the state changes, not at every poll.
     const { state } = error;
-    const isNews = memory.tellsState(customer, state);
     const level = !isNews ? "debug" : state === "Deleted" ? "warn" : "info";
     customersLog[level]("{customer}: skipped. {problem}. {remedy}", { ...explanation, state });
     return "skipped";

@@ -663,10 +663,12 @@ describe("a span", () => {
       "token signed",
       "token exchanged for a ticket",
       "tenant called",
+      "customer",
       "tenant called: TICKET_REFUSED",
       "token signed",
       "token exchanged for a ticket",
       "tenant called",
+      "customer",
     ]);
   });
 });
