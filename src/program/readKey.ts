@@ -36,10 +36,9 @@ async function readKeyFile(path: string): Promise<string> {
     const { code, message } = cause as NodeJS.ErrnoException;
     const reason = code === "ENOENT" ? "there is no such file" : code ?? message;
     const looksLikeKey = path.length > 255 || /^MI[IGE]|KEY-----|<RSA|\n/.test(path);
+    const shown = looksLikeKey ? "the value (it looks like a key, not like a path)" : path;
     throw new PrivateKeyError(
-      `${
-        looksLikeKey ? "the value (it looks like a key, not like a path)" : path
-      } cannot be read: ${reason}`,
+      `${shown} cannot be read: ${reason}`,
       "Check the path (one without a slash in front starts at the working directory), and that this user may read it.",
       { cause },
     );
