@@ -43,9 +43,8 @@ export function checkClock({ host, answer, error }: LoginHostLook, clock: Clock)
   }
   const now = clock.now();
   const aheadSeconds = Math.trunc((now.getTime() - serverTime.getTime()) / 1000);
-  const text = `this machine's clock is ${
-    aheadSeconds < 0 ? `${-aheadSeconds} s behind` : `${aheadSeconds} s ahead of`
-  } the clock of ${host}`;
+  const difference = aheadSeconds < 0 ? `${-aheadSeconds} s behind` : `${aheadSeconds} s ahead of`;
+  const text = `this machine's clock is ${difference} the clock of ${host}`;
   if (clock.correct(now, serverTime) === undefined) return { value: undefined, text };
   throw new InvalidTimestampError(`${text}; the checks below use that one`);
 }

@@ -127,16 +127,12 @@ export async function runProgram(service: Service): Promise<never> {
         (error) => log.error("{problem}. {remedy} [{code}]", { ...explain(error) }),
       );
     }
-    log.info(
-      `Logging on at {loginUrl}, ${
-        once ? "once" : "every {seconds} s"
-      }, at most {concurrency} tenants at once.`,
-      {
-        loginUrl: target.loginUrl,
-        seconds: run.pollMs / 1000,
-        concurrency: run.concurrency,
-      },
-    );
+    const often = once ? "once" : "every {seconds} s";
+    log.info(`Logging on at {loginUrl}, ${often}, at most {concurrency} tenants at once.`, {
+      loginUrl: target.loginUrl,
+      seconds: run.pollMs / 1000,
+      concurrency: run.concurrency,
+    });
     printNow();
     const allWorked = await service(task, {
       log,

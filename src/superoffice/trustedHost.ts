@@ -22,11 +22,9 @@ export function trustedUrl(url: string, loginUrl: string): URL {
       if (isSuperOffice(login) && isSuperOffice(target)) return target;
     }
   }
+  const shown = target?.origin ?? "(not a URL)";
   throw new UntrustedHostError(
-    `The tenant's address ${
-      target?.origin ?? "(not a URL)"
-    } is not one that ${login.host} vouches for, ` +
-      "so nothing was sent there",
+    `The tenant's address ${shown} is not one that ${login.host} vouches for, so nothing was sent there`,
   );
 }
 
