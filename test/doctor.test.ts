@@ -396,6 +396,34 @@ const causes: Cause[] = [
     passed: without("JWT", "call"),
   },
   {
+    name: "a tenant that does not answer within REQUEST_TIMEOUT_SECONDS",
+    check: "call",
+    says: [/did not answer the call within 1 s.*\[REQUEST_TIMEOUT\]/],
+    break: () =>
+      Promise.resolve({
+        variables: { REQUEST_TIMEOUT_SECONDS: "1" },
+        mend: standIn.misbehave({ at: "call", how: "hang" }),
+      }),
+    passed: without("call"),
+  },
+  {
+    name: "a row without a token",
+    check: "customer",
+    says: [/Cust10001 holds no system user token.*\[TOKEN_MISSING\]/],
+    customer: "Cust10001",
+    async break() {
+      const [tenant] = tenants;
+      await database
+        .sql`update customers set system_user_token = '' where context_identifier = 'Cust10001'`;
+      return {
+        mend: () =>
+          database.sql`update customers set system_user_token = ${tenant!.systemUserToken}
+            where context_identifier = 'Cust10001'`.execute(),
+      };
+    },
+    passed: [...BEFORE_TENANT.filter((check) => check !== "customer"), "state"],
+  },
+  {
     name: "a tenant that refuses the call and repeats the credentials",
     check: "call",
     says: [/status 400/],

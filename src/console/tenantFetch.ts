@@ -24,26 +24,34 @@ export function createTenantFetch(tenant: Tenant, api: string, call: Call): type
       input instanceof Request ? new Request(address, input) : address,
       init,
     );
-    request.signal.throwIfAborted();
-    const { method, signal } = request;
-    const path = request.url.slice(`${api}/`.length);
-    const body = new Uint8Array(await request.arrayBuffer());
+    // The caller's own: a signal that only follows it can be lost with its Request.
+    const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
+    signal?.throwIfAborted();
+    let abort = () => {};
     const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      abort = () => reject(signal?.reason);
+      signal?.addEventListener("abort", abort);
     });
-    const called = call(tenant, {
-      path,
-      purpose: `${method} /${path.split("?")[0]}`,
-      method,
-      headers: Object.fromEntries(request.headers),
-      body: body.length > 0 ? body : undefined,
-      signal,
-      maxBytes: MAX_ANSWER_BYTES,
-      onceOnly: !REPEATABLE_METHODS.includes(method),
-    });
-    // What is under way for others too, such as an exchange, goes on without it.
-    const { answer } = await Promise.race([called, aborted]);
-    return toResponse(answer);
+    const { method } = request;
+    const path = request.url.slice(`${api}/`.length);
+    try {
+      const body = new Uint8Array(await Promise.race([request.arrayBuffer(), aborted]));
+      const called = call(tenant, {
+        path,
+        purpose: `${method} /${path.split("?")[0]}`,
+        method,
+        headers: Object.fromEntries(request.headers),
+        body: body.length > 0 ? body : undefined,
+        signal,
+        maxBytes: MAX_ANSWER_BYTES,
+        onceOnly: !REPEATABLE_METHODS.includes(method),
+      });
+      // What is under way for others too, such as an exchange, goes on without it.
+      const { answer } = await Promise.race([called, aborted]);
+      return toResponse(answer);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
   };
 }
 

@@ -39,7 +39,7 @@ export async function* diagnose(examination: Examination): AsyncGenerator<Findin
   const key = yield* checkKey(variables, demoKey);
 
   const { requestTimeoutMs: timeoutMs } = settings.run;
-  const send: Send = (request) => examination.send({ timeoutMs, ...request });
+  const send: Send = (request) => examination.send({ ...request, timeoutMs });
   const clock = createClock(examination.now);
   // What lacks is never used: the checks that need it are skipped.
   const application = { loginUrl: loginUrl ?? "", clientSecret: clientSecret ?? "" };

@@ -143,8 +143,9 @@ export async function runProgram(service: Service): Promise<never> {
       stop: stopping.stop,
       giveUp: stopping.giveUp,
     });
-    stopping.done(log);
+    stopping.workIsDone();
     await telemetry?.close();
+    stopping.sayWhy(log);
     return allWorked || stopping.stop.aborted ? EXIT_OK : EXIT_FAILED;
   }
 

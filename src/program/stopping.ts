@@ -16,8 +16,10 @@ export interface Stopping {
   giveUp: AbortSignal;
   /** From now on the first signal lets work in hand be finished; before, it ends the process. */
   begin(shutdownMs: number, log: Logger): void;
-  /** Says that the work is done. */
-  done(log: Logger): void;
+  /** Nothing is waited for any more, so that it is not said either. */
+  workIsDone(): void;
+  /** Says what stopped the console, where something did. */
+  sayWhy(log: Logger): void;
   /** Resolves when the process may end. */
   mayEnd(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export function createStopping(end: (exitCode: number) => unknown): Stopping {
   // Every request under way listens to it.
   setMaxListeners(0, giveUp.signal);
   let first: { name: NodeJS.Signals; at: number } | undefined;
+  let isDone = false;
   let notice: ReturnType<typeof setTimeout> | undefined;
   let onFirst = (): void => void end(0);
   const msSinceFirst = () => performance.now() - (first?.at ?? -Infinity);
@@ -58,6 +61,7 @@ export function createStopping(end: (exitCode: number) => unknown): Stopping {
         setTimeout(() => giveUp.abort(reason), shutdownMs);
         // For what does not heed giveUp, such as a database that does not answer.
         setTimeout(() => end(0), shutdownMs + 1000);
+        if (isDone) return;
         // Said when a second Ctrl-C can be told from the first.
         notice = setTimeout(() => {
           log.info(
@@ -67,8 +71,11 @@ export function createStopping(end: (exitCode: number) => unknown): Stopping {
         }, SAME_KEYSTROKE_MS);
       };
     },
-    done(log) {
+    workIsDone() {
+      isDone = true;
       clearTimeout(notice);
+    },
+    sayWhy(log) {
       if (first !== undefined) log.info("Stopped by {signal}.", { signal: first.name });
     },
     async mayEnd() {

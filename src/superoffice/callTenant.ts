@@ -52,26 +52,20 @@ const principalSchema = z.object({
  */
 export async function callTenant(
   { api, ticket }: Access,
-  { path, purpose = "the call", method, headers, body, timeoutMs, signal, maxBytes, onceOnly }:
-    TenantRequest,
+  request: TenantRequest,
   application: Application,
   send: Send,
 ): Promise<HttpAnswer> {
   trustedUrl(api, application.loginUrl);
-  const credentials = {
-    "authorization": `SOTicket ${ticket}`,
-    "so-apptoken": application.clientSecret,
-  };
   return await send({
-    purpose,
-    url: `${api}/${path}`,
-    method,
-    headers: headers === undefined ? credentials : { ...headers, ...credentials },
-    body,
-    timeoutMs,
-    signal,
-    maxBytes,
-    onceOnly,
+    ...request,
+    purpose: request.purpose ?? "the call",
+    url: `${api}/${request.path}`,
+    headers: {
+      ...request.headers,
+      "authorization": `SOTicket ${ticket}`,
+      "so-apptoken": application.clientSecret,
+    },
   });
 }
 

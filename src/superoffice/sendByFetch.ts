@@ -7,7 +7,7 @@ import { HTTP_DEFAULTS, type HttpAnswer, type HttpRequest, networkError } from "
  * Beware of Deno, whose `fetch` itself may send a request a second time when the connection breaks before the answer. Where
  * that matters, since each exchange leaves a record in the tenant's database, give a `Send` of your own.
  *
- * Throws what `Send` says.
+ * Throws what `Send` says, and a TypeError for a header that cannot be sent.
  *
  * @example
  * ```ts
@@ -21,7 +21,7 @@ export async function sendByFetch(request: HttpRequest): Promise<HttpAnswer> {
   signal?.throwIfAborted();
   for (const [name, value] of Object.entries(headers ?? {})) {
     // `fetch` would refuse it too, and put the value, which may be a secret, into its message.
-    if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+    if (/[^\t\x20-\x7e\x80-\xff]/.test(value.trim())) {
       throw new TypeError(`The header ${name} of ${purpose} holds a character that cannot be sent`);
     }
   }

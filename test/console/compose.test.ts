@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Logger } from "@logtape/logtape";
 import type { Place, StandIn, Tenant, Trouble } from "../../fixtures/standIn.ts";
@@ -570,6 +571,21 @@ describe("calls of a work script", () => {
       assert.equal(asked().call, 0);
     },
   );
+
+  test("end at once when their signal comes in the same turn, or while their body is read", async () => {
+    await call();
+    misbehave({ at: "call", how: "hang" });
+    const fetch = tested.fetchFor(tenants[0]!);
+    const endless = new ReadableStream();
+    const inits: RequestInit[] = [{}, { method: "POST", body: endless, duplex: "half" } as object];
+    for (const init of inits) {
+      const enough = new AbortController();
+      const asking = fetch(contacts, { ...init, signal: enough.signal });
+      enough.abort(new Error("enough"));
+      await assert.rejects(asking, { message: "enough" });
+      assert.equal(getEventListeners(enough.signal, "abort").length, 0);
+    }
+  });
 
   test("send the console's credentials, whatever the script puts in their place", async () => {
     const headers = { Authorization: "SOTicket 7T:another", "SO-AppToken": "another" };

@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   performance.now = realNow;
-  stopping.done(log);
+  stopping.workIsDone();
   for (const signal of signals) process.removeAllListeners(signal);
 });
 
