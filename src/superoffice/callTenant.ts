@@ -57,15 +57,22 @@ export async function callTenant(
   send: Send,
 ): Promise<HttpAnswer> {
   trustedUrl(api, application.loginUrl);
+  const credentials = {
+    "authorization": `SOTicket ${ticket}`,
+    "so-apptoken": application.clientSecret,
+  };
+  const { path, purpose = "the call", headers } = request;
+  // Field by field: to spread them would take longer than all else here.
   return await send({
-    ...request,
-    purpose: request.purpose ?? "the call",
-    url: `${api}/${request.path}`,
-    headers: {
-      ...request.headers,
-      "authorization": `SOTicket ${ticket}`,
-      "so-apptoken": application.clientSecret,
-    },
+    purpose,
+    url: `${api}/${path}`,
+    method: request.method,
+    headers: headers === undefined ? credentials : { ...headers, ...credentials },
+    body: request.body,
+    timeoutMs: request.timeoutMs,
+    signal: request.signal,
+    maxBytes: request.maxBytes,
+    onceOnly: request.onceOnly,
   });
 }
 

@@ -18,7 +18,7 @@ import {
  */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
-/** One request. */
+/** One request; what is undefined counts as not said. */
 export interface HttpRequest {
   /** What the request is for, as a person would say it: "the exchange", "reading the tenant's state". */
   purpose: string;
