@@ -6,7 +6,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   // Loaded when the first line is out, since these bring most of the packages.
   const { openDatabase } = await import("./database/connection.ts");
   const { countCustomers, loadCustomers } = await import("./database/loadCustomers.ts");
-  const { createResultWriter, recordResults } = await import("./database/recordResults.ts");
+  const { recordResults } = await import("./database/recordResults.ts");
   const { createSigner } = await import("./superoffice/signToken.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
@@ -14,6 +14,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
   const { createPoll } = await import("./console/poll.ts");
+  const { createResultWriter } = await import("./console/resultWriter.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
 
@@ -24,10 +25,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const database = openDatabase(target.databaseUrl);
   const results = createResultWriter(
     (batch) => recordResults(batch, database),
-    (error) => {
-      const message = "The results could not be written: {problem}. {remedy} [{code}]";
-      log.error(message, { ...explain(error) });
-    },
+    { explain, secrets, log },
   );
 
   const sign = createSigner(target.privateKey);
@@ -39,7 +37,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.
   const around = { memory, secrets, telemetry, log };
   const visit = createVisit(
-    { logOn, work: ownWork, record: results.add, explain, now: clock.now },
+    { logOn, work: ownWork, record: results.add, explain, monotonicMs },
     around,
   );
 
@@ -47,7 +45,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const progress = showProgress?.(() => countCustomers(database));
   const parts = { visit, explain, progress, monotonicMs };
   const takeAll = createPoll(parts, run.concurrency, around, stop);
-  const poll = () => takeAll(loadCustomers(database));
+  const poll = () => takeAll(loadCustomers(database, monotonicMs));
 
   try {
     if (once) {

@@ -1,10 +1,10 @@
 import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
-import type { Result } from "../database/recordResults.ts";
 import { TenantNotRunningError } from "../superoffice/errors.ts";
 import type { LoggedOn, LogOn } from "../superoffice/logOn.ts";
 import { StoppedError, TokenMissingError } from "./errors.ts";
 import type { Memory } from "./memory.ts";
+import type { CustomersResult } from "./resultWriter.ts";
 import type { Explanation, Secrets, Telemetry } from "./wanted.ts";
 
 /** What came of a visit. */
@@ -31,9 +31,10 @@ export interface VisitParts {
   logOn: LogOn;
   work: RunWork | undefined;
   /** Records what came of it. */
-  record: (result: Result) => void;
+  record: (result: CustomersResult) => void;
   explain: (error: unknown) => Explanation;
-  now: () => Date;
+  /** A clock in milliseconds that is never set back. */
+  monotonicMs: () => number;
 }
 
 /** Where a visit remembers and speaks. */
@@ -51,14 +52,14 @@ export interface VisitSurroundings {
  * recorded and remembered, for that customer alone.
  */
 export function createVisit(
-  { logOn, work, record, explain, now }: VisitParts,
+  { logOn, work, record, explain, monotonicMs }: VisitParts,
   { memory, secrets, telemetry, log }: VisitSurroundings,
 ): Visit {
   async function logOnAndWork(customer: Customer): Promise<Outcome> {
-    const { id, contextIdentifier, systemUserToken } = customer;
+    const { contextIdentifier, systemUserToken, databaseAheadMs } = customer;
     if (systemUserToken === "") throw new TokenMissingError("The row holds no system user token");
     // What changes while the work goes on belongs to the next time.
-    const syncedAt = now();
+    const syncedAt = new Date(databaseAheadMs + monotonicMs());
     const loggedOn = await logOn(customer);
     const { associate, associateId } = loggedOn.principal;
     log.info("Logged on to context {customer} as {associate}", {
@@ -71,19 +72,22 @@ export function createVisit(
       const summary = await work(customer, loggedOn, customersLog);
       if (summary !== undefined) customersLog.info("{customer}: {summary}", { summary });
     }
-    record({ id, syncedAt, error: null });
+    tell(customer, syncedAt, null);
     memory.succeeded(customer);
     return "loggedOn";
   }
 
+  function tell(customer: Customer, syncedAt: Date | null, error: string | null): void {
+    const { id, contextIdentifier, systemUserToken } = customer;
+    record({ id, contextIdentifier, systemUserToken, syncedAt, error });
+  }
+
   function fail(customer: Customer, error: unknown): Outcome {
-    const { id, contextIdentifier } = customer;
+    const { contextIdentifier } = customer;
     const customersLog = log.with({ customer: contextIdentifier });
     const explanation = explain(error);
     const { problem, remedy } = explanation;
-    if (!(error instanceof StoppedError)) {
-      record({ id, syncedAt: null, error: `${problem}. ${remedy}` });
-    }
+    if (!(error instanceof StoppedError)) tell(customer, null, `${problem}. ${remedy}`);
     const isNews = memory.failed(customer, error);
     if (!(error instanceof TenantNotRunningError)) {
       customersLog.warn("{customer}: {problem}. {remedy} [{code}]", { ...explanation });

@@ -1,94 +1,122 @@
-import { type Database, runQuery } from "./connection.ts";
+import type postgres from "postgres";
+import { type Database, type DatabaseError, runQuery } from "./connection.ts";
 
 /** What became of one customer. */
 export interface Result {
   id: string;
-  /** When it was logged on to; null leaves `last_sync` as it is. */
+  /** The tenant, for example `Cust12345`. */
+  contextIdentifier: string;
+  /** When it was logged on to, by the database's clock; null leaves `last_sync` as it is. */
   syncedAt: Date | null;
   /** Why it was not, for `last_error`; null clears it. */
   error: string | null;
 }
 
+/** What could not be written, while all else was. */
+export interface Unwritten<R extends Result = Result> {
+  /** Another session holds their rows. */
+  locked: R[];
+  /** The database does not take them: a trigger or a constraint of somebody's. */
+  refused: { result: R; error: DatabaseError }[];
+}
+
 /**
- * Writes `last_sync` and `last_error` of many customers in one statement.
- * Throws `DatabaseError`.
+ * Writes `last_sync` and `last_error` of many customers in one statement. A row that another session holds is left out; when
+ * the database refuses one, they are divided until that one alone is left out. Throws {@link DatabaseError} when the reason is
+ * none of a row, so that nothing can be written.
  */
-export async function recordResults(results: Result[], database: Database): Promise<void> {
+export async function recordResults<R extends Result>(
+  results: R[],
+  database: Database,
+): Promise<Unwritten<R>> {
+  try {
+    const locked = await writeResults(results, database);
+    return { locked: results.filter(({ id }) => locked.has(id)), refused: [] };
+  } catch (error) {
+    if (!isRefusal((error as DatabaseError).cause)) throw error;
+    const [result] = results;
+    if (result === undefined || results.length === 1) {
+      return {
+        locked: [],
+        refused: results.map((result) => ({ result, error: error as DatabaseError })),
+      };
+    }
+    const middle = Math.ceil(results.length / 2);
+    const first = await recordResults(results.slice(0, middle), database);
+    const second = await recordResults(results.slice(middle), database);
+    return {
+      locked: [...first.locked, ...second.locked],
+      refused: [...first.refused, ...second.refused],
+    };
+  }
+}
+
+/** Gives the ids of the rows that another session holds. */
+async function writeResults(results: Result[], database: Database): Promise<Set<string>> {
   const rows = results.map(({ id, syncedAt, error }) => ({
     id,
     synced_at: syncedAt?.toISOString() ?? null,
-    // Postgres takes neither a zero byte nor half of a letter, and would refuse the others' results with it.
+    // Postgres takes neither a zero byte nor half of a letter.
     error: error?.replace(/[\0\ud800-\udfff]/gu, "\ufffd") ?? null,
   }));
-  const statement = database`
-    update customers
+  const given = database`
+    result as materialized (
+      select * from jsonb_to_recordset(${database.json(rows)})
+        as result(id bigint, synced_at timestamptz, error text)
+    )`;
+  const changes = database`
     set last_sync = coalesce(result.synced_at, customers.last_sync), last_error = result.error
-    from jsonb_to_recordset(${database.json(rows)})
-      as result(id bigint, synced_at timestamptz, error text)
+    from result
     where customers.id = result.id`;
-  await runQuery(statement, database);
+  const statement = database<{ id: string }[]>`
+    with ${given}, free as (
+      select id from customers where id in (select id from result) for no key update skip locked
+    ), written as (
+      update customers ${changes} and customers.id in (select id from free)
+      returning customers.id
+    )
+    select id from result
+    where id in (select id from customers) and id not in (select id from written)`;
+  try {
+    return new Set((await runQuery(statement, database)).map(({ id }) => id));
+  } catch (error) {
+    if (sqlStateOf((error as DatabaseError).cause) !== CANNOT_BE_LOCKED) throw error;
+    // A view whose rows are made of several.
+    await runQuery(database`with ${given} update customers ${changes}`, database);
+    return new Set();
+  }
 }
 
-/** Gathers results and writes them together. */
-export interface ResultWriter {
-  add(result: Result): void;
-  /** Writes what is left; gives whether all could be written so far. */
-  flush(): Promise<boolean>;
+/** For example a view that groups rows. */
+const CANNOT_BE_LOCKED = "0A000";
+
+/** Classes of SQLSTATE whose reason is the connection, the server, the statement or its rights, and no row. */
+const NO_ROW_AT_FAULT = [
+  "08",
+  "0A",
+  "25",
+  "28",
+  "3D",
+  "3F",
+  "40",
+  "42",
+  "53",
+  "55",
+  "57",
+  "58",
+  "XX",
+];
+
+/** Whether the database does not take a row: a constraint, a trigger's own error whatever its code, a row's policy. */
+function isRefusal(cause: unknown): boolean {
+  const sqlState = sqlStateOf(cause);
+  if (sqlState === undefined) return false;
+  const { routine } = cause as postgres.PostgresError;
+  return !NO_ROW_AT_FAULT.includes(sqlState.slice(0, 2)) || routine === "ExecWithCheckOptions";
 }
 
-const BATCH_ROWS = 1000;
-const LINGER_MS = 5000;
-
-/**
- * Gathers results into batches of up to 1,000, each written five seconds after its first result at the latest.
- *
- * @param write writes one batch
- * @param onError is told when a batch could not be written; the results are then lost, the next poll makes new ones
- */
-export function createResultWriter(
-  write: (results: Result[]) => Promise<void>,
-  onError: (error: unknown) => void,
-): ResultWriter {
-  const waiting = new Map<string, Result>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let writing: Promise<void> | undefined;
-  let allWritten = true;
-
-  async function writeBatch(): Promise<void> {
-    const batch = [...waiting.values()].slice(0, BATCH_ROWS);
-    for (const { id } of batch) waiting.delete(id);
-    await write(batch).catch((error) => {
-      allWritten = false;
-      onError(error);
-    });
-  }
-
-  /** Writes one batch; what comes meanwhile gathers, one result a customer, however slow the database is. */
-  function start(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    writing ??= writeBatch().finally(() => {
-      writing = undefined;
-      startWhenDue();
-    });
-  }
-
-  function startWhenDue(): void {
-    if (waiting.size >= BATCH_ROWS) start();
-    else if (waiting.size > 0) timer ??= setTimeout(start, LINGER_MS);
-  }
-
-  return {
-    add(result) {
-      waiting.set(result.id, result);
-      startWhenDue();
-    },
-    async flush() {
-      while (writing !== undefined || waiting.size > 0) {
-        start();
-        await writing;
-      }
-      return allWritten;
-    },
-  };
+/** Undefined for what did not come from the server. */
+function sqlStateOf(cause: unknown): string | undefined {
+  const { code } = cause as { code?: string };
+  return /^[\dA-Z]{5}$/.test(code ?? "") ? code : undefined;
 }

@@ -13,7 +13,8 @@ let bo: Customer;
 
 function customer(id: string): Customer {
   const systemUserToken = `App-${id}`;
-  return { id, contextIdentifier: `Cust${id}`, systemUserToken, lastSync: null, hasError: false };
+  const row = { id, contextIdentifier: `Cust${id}`, systemUserToken, lastSync: null };
+  return { ...row, hasError: false, databaseAheadMs: 0 };
 }
 
 beforeEach(() => {

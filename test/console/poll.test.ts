@@ -25,15 +25,16 @@ import { createMemory, type Memory } from "../../src/console/memory.ts";
 import { createPoll, type Poll } from "../../src/console/poll.ts";
 import { createVisit } from "../../src/console/visit.ts";
 import { explain } from "../../src/program/explain.ts";
-import type { Result } from "../../src/database/recordResults.ts";
+import type { CustomersResult } from "../../src/console/resultWriter.ts";
 
 const POLL = 15_000;
 const NOW = new Date("2026-01-02T03:04:05Z");
+const START_MS = 1_000_000;
 const LOGIN_HOST = "login.example";
 
 let log: Logger;
 let lines: { level: string; message: string; [property: string]: unknown }[];
-let recorded: Result[];
+let recorded: CustomersResult[];
 let clock: number;
 let stop: AbortController;
 let loadCustomers: () => AsyncIterable<Customer>;
@@ -63,7 +64,7 @@ beforeEach(() => {
   worked = [];
   deeds = new Map();
   customers = makeCustomers(3);
-  clock = 1_000_000;
+  clock = START_MS;
   working = 0;
   mostWorking = 0;
   stop = new AbortController();
@@ -75,9 +76,10 @@ function setUp(concurrency: number): void {
   secrets = new Set();
   memory = createMemory(POLL, LOGIN_HOST, () => clock);
   const around = { memory, secrets, telemetry: undefined, log };
-  const record = (result: Result) => recorded.push(result);
-  const visit = createVisit({ logOn, work: undefined, record, explain, now: () => NOW }, around);
-  const parts = { visit, explain, progress: undefined, monotonicMs: () => clock };
+  const record = (result: CustomersResult) => recorded.push(result);
+  const monotonicMs = () => clock;
+  const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
+  const parts = { visit, explain, progress: undefined, monotonicMs };
   takeAll = createPoll(parts, concurrency, around, stop.signal);
 }
 
@@ -92,7 +94,18 @@ function makeCustomers(count: number, firstId = 1): Customer[] {
     systemUserToken: `App-${firstId + index}`,
     lastSync: null,
     hasError: false,
+    databaseAheadMs: NOW.getTime() - START_MS,
   }));
+}
+
+function result(id: string, syncedAt: Date | null, error: string | null): CustomersResult {
+  return {
+    id,
+    contextIdentifier: `Cust${id}`,
+    systemUserToken: `App-${id}`,
+    syncedAt,
+    error,
+  };
 }
 
 async function logOn({ contextIdentifier }: Tenant): Promise<LoggedOn> {
@@ -448,7 +461,7 @@ describe("the state of a tenant that takes no calls", () => {
     await pollIn("Suspended");
     const error = "The tenant takes no calls, its state is Suspended: so it is. " +
       "It takes calls again when it is back. The console looks again by itself.";
-    assert.deepEqual(recorded, Array(2).fill({ id: "2", syncedAt: null, error }));
+    assert.deepEqual(recorded, Array(2).fill(result("2", null, error)));
   });
 });
 
@@ -556,7 +569,7 @@ describe("what became of a customer is recorded", () => {
 
   test("with the time when it was logged on to", async () => {
     await poll();
-    assert.deepEqual(recorded, [{ id: "1", syncedAt: NOW, error: null }]);
+    assert.deepEqual(recorded, [result("1", NOW, null)]);
   });
 
   test("with problem and remedy when it failed, which are logged with the code", async () => {
@@ -564,7 +577,7 @@ describe("what became of a customer is recorded", () => {
     fails("1", error);
     await poll();
     const text = `${error.message}. ${explain(error).remedy}`;
-    assert.deepEqual(recorded, [{ id: "1", syncedAt: null, error: text }]);
+    assert.deepEqual(recorded, [result("1", null, text)]);
     assert.equal(lines[0]!.level, "warning");
     assert.equal(lines[0]!.message, `Cust1: ${text} [TOKEN_REVOKED]`);
     assert.equal(lines[0]!["code"], "TOKEN_REVOKED");
@@ -656,18 +669,17 @@ test("after a stop no more rows are read", async () => {
 });
 
 test("what changes while the work goes on belongs to the next time", async () => {
-  let now = NOW;
   const visit = createVisit({
     logOn,
     work: () => {
-      now = new Date(NOW.getTime() + 60_000);
+      clock += 60_000;
       return Promise.resolve("done");
     },
     record: (result) => recorded.push(result),
     explain,
-    now: () => now,
+    monotonicMs: () => clock,
   }, { memory, secrets, telemetry: undefined, log });
   assert.equal(await visit(makeCustomers(1)[0]!), "loggedOn");
-  assert.deepEqual(recorded, [{ id: "1", syncedAt: NOW, error: null }]);
+  assert.deepEqual(recorded, [result("1", NOW, null)]);
   assert.equal(lines.at(-1)!.message, "Cust1: done");
 });

@@ -12,6 +12,7 @@ const customer = {
   systemUserToken: "App-1",
   lastSync: null,
   hasError: false,
+  databaseAheadMs: 0,
 };
 const loggedOn = {
   principal: { associate: "Anna", associateId: 7, fullName: null, userType: null },

@@ -100,7 +100,8 @@ for (const { name, start } of testDatabases) {
       const schema = await readFile(new URL("../../fixtures/schema.sql", import.meta.url), "utf8");
       await sql.unsafe(schema);
       await sql.unsafe(schema);
-      await recordResults([{ id: "1", syncedAt: null, error: null }], database);
+      const result = { id: "1", contextIdentifier: "Cust1", syncedAt: null, error: null };
+      await recordResults([result], database);
     });
     await database.end();
     await close();

@@ -23,8 +23,12 @@ for (const { name, start } of testDatabases) {
 
     await t.test("a customer carries what the later steps need", async () => {
       await sql`update customers set last_sync = '2026-01-02T03:04:05Z' where id = 1`;
-      const { value } = await loadCustomers(database).next();
-      assert.deepEqual({ ...value }, {
+      const monotonicMs = 1_000_000;
+      const [{ now } = {}] = await sql`select clock_timestamp() as now`;
+      const { value } = await loadCustomers(database, () => monotonicMs).next();
+      const { databaseAheadMs, ...customer } = value!;
+      assert.ok(databaseAheadMs + monotonicMs >= now?.getTime());
+      assert.deepEqual(customer, {
         id: "1",
         contextIdentifier: "Cust1",
         systemUserToken: "App-1",

@@ -1,108 +1,151 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openDatabase } from "../../src/database/connection.ts";
-import {
-  createResultWriter,
-  recordResults,
-  type Result,
-} from "../../src/database/recordResults.ts";
-import { testDatabases } from "../support/testDatabase.ts";
+import type postgres from "postgres";
+import { type Database, openDatabase } from "../../src/database/connection.ts";
+import { recordResults, type Result } from "../../src/database/recordResults.ts";
+import { type TestDatabase, testDatabases } from "../support/testDatabase.ts";
 
 const AT = new Date("2026-11-24T06:00:00.123Z");
+const BEFORE = new Date("2020-01-01T00:00:00Z");
+
+function result(id: string, syncedAt: Date | null, error: string | null): Result {
+  return { id, contextIdentifier: `Cust${id}`, syncedAt, error };
+}
+
+const worked = (id: string) => result(id, AT, null);
+
+/** Runs a test on a table of `count` customers, each with an old error. */
+async function withTable(
+  start: () => Promise<TestDatabase>,
+  count: number,
+  run: (sql: postgres.Sql, database: Database, databaseUrl: string) => Promise<void>,
+): Promise<void> {
+  const { sql, databaseUrl, close } = await start();
+  const database = openDatabase(databaseUrl);
+  await sql`
+    insert into customers (context_identifier, system_user_token, last_sync, last_error)
+    select 'Cust' || n, 'App-' || n, ${BEFORE}, 'old' from generate_series(1, ${count}::int) as n`;
+  await run(sql, database, databaseUrl);
+  await database.end();
+  await close();
+}
+
+async function idsOf(sql: postgres.Sql, lastError: string | null): Promise<string[]> {
+  const rows = await sql`
+    select id from customers where last_error is not distinct from ${lastError} order by id`;
+  return rows.map(({ id }) => id);
+}
 
 for (const { name, start } of testDatabases) {
-  test(`results of many customers are written in one statement on ${name}`, async () => {
-    const { sql, databaseUrl, close } = await start();
-    const database = openDatabase(databaseUrl);
-    await sql`
-      insert into customers (context_identifier, system_user_token, last_sync, last_error)
-      select 'Cust' || n, 'App-' || n, '2020-01-01T00:00:00Z', 'old' from generate_series(1, 3) as n`;
-    await recordResults([
-      { id: "1", syncedAt: AT, error: null },
-      { id: "2", syncedAt: null, error: `it's "quoted" \\ and ünïcode` },
-    ], database);
-    const rows = await sql`select last_sync, last_error from customers order by id`;
-    const before = new Date("2020-01-01T00:00:00Z");
-    assert.deepEqual(rows.map(({ last_sync, last_error }) => [last_sync, last_error]), [
-      [AT, null],
-      [before, `it's "quoted" \\ and ünïcode`],
-      [before, "old"],
-    ]);
-    // A zero byte and half of a letter, which Postgres does not take.
-    await recordResults([
-      { id: "1", syncedAt: null, error: "cut \ud83d" },
-      { id: "2", syncedAt: null, error: "zero \0" },
-      { id: "3", syncedAt: AT, error: null },
-    ], database);
-    const after = await sql`select last_sync, last_error from customers order by id`;
-    assert.deepEqual(after.map(({ last_error }) => last_error), [
-      "cut \ufffd",
-      "zero \ufffd",
-      null,
-    ]);
-    await database.end();
-    await close();
-  });
-}
+  test(`results of many customers are written in one statement on ${name}`, () =>
+    withTable(start, 3, async (sql, database) => {
+      const unwritten = await recordResults([
+        worked("1"),
+        result("2", null, `it's "quoted" \\ and ünïcode`),
+        worked("99"),
+      ], database);
+      assert.deepEqual(unwritten, { locked: [], refused: [] });
+      const rows = await sql`select last_sync, last_error from customers order by id`;
+      assert.deepEqual(rows.map(({ last_sync, last_error }) => [last_sync, last_error]), [
+        [AT, null],
+        [BEFORE, `it's "quoted" \\ and ünïcode`],
+        [BEFORE, "old"],
+      ]);
+      // A zero byte and half of a letter, which Postgres does not take.
+      const hostile = [result("1", null, "cut \ud83d"), result("2", null, "zero \0"), worked("3")];
+      await recordResults(hostile, database);
+      const after = await sql`select last_error from customers order by id`;
+      assert.deepEqual(after.map(({ last_error }) => last_error), [
+        "cut \ufffd",
+        "zero \ufffd",
+        null,
+      ]);
+    }));
 
-function result(id: string, error: string | null = null): Result {
-  return { id, syncedAt: error === null ? AT : null, error };
-}
+  test(`a view whose rows cannot be locked is written on ${name}`, () =>
+    withTable(start, 3, async (sql, database) => {
+      await sql.unsafe(`
+        alter table customers rename to subscriptions;
+        create view customers as select distinct * from subscriptions;
+        create function write_through() returns trigger language plpgsql as $$ begin
+          update subscriptions set last_sync = new.last_sync, last_error = new.last_error where id = new.id;
+          return new;
+        end $$;
+        create trigger write_through instead of update on customers
+          for each row execute function write_through();`);
+      const unwritten = await recordResults([worked("1"), worked("3")], database);
+      assert.deepEqual(unwritten, { locked: [], refused: [] });
+      assert.deepEqual(await idsOf(sql, null), ["1", "3"]);
+    }));
 
-function fail(error: unknown): void {
-  throw error;
-}
-
-function keepIn(batches: Result[][]): (batch: Result[]) => Promise<void> {
-  return (batch) => {
-    batches.push(batch);
-    return Promise.resolve();
+  const refusals = {
+    "a constraint": "alter table customers add check (id <> 7 or last_error is not null)",
+    "a trigger": `
+      create function refuse() returns trigger language plpgsql as $$ begin
+        if new.id = 7 then raise exception 'not this one'; end if;
+        return new;
+      end $$;
+      create trigger refuse before update on customers for each row execute function refuse();`,
+    "a trigger with a code of its own": `
+      create function refuse() returns trigger language plpgsql as $$ begin
+        if new.id = 7 then raise exception 'not this one' using errcode = 'CRM07'; end if;
+        return new;
+      end $$;
+      create trigger refuse before update on customers for each row execute function refuse();`,
   };
+  for (const [what, statement] of Object.entries(refusals)) {
+    test(`a row that ${what} refuses is left out alone, and told, on ${name}`, () =>
+      withTable(start, 20, async (sql, database) => {
+        await sql.unsafe(statement);
+        const results = Array.from({ length: 20 }, (_, index) => worked(`${index + 1}`));
+        const { locked, refused } = await recordResults(results, database);
+        assert.deepEqual(locked, []);
+        assert.deepEqual(refused.map(({ result: { id } }) => id), ["7"]);
+        assert.match(refused[0]!.error.message, /not this one|check constraint/);
+        assert.deepEqual(await idsOf(sql, "old"), ["7"]);
+      }));
+  }
+
+  test(`a table that lacks a column is no row's fault on ${name}`, () =>
+    withTable(start, 4, async (sql, database) => {
+      await sql`alter table customers drop column last_sync`;
+      await assert.rejects(recordResults([worked("1"), worked("2")], database), {
+        code: "DATABASE_TROUBLE",
+        message: /last_sync/,
+      });
+    }));
 }
 
-test("results are gathered and written together", async () => {
-  const batches: Result[][] = [];
-  const writer = createResultWriter(keepIn(batches), fail);
-  writer.add(result("1"));
-  writer.add(result("2"));
-  assert.equal(await writer.flush(), true);
-  assert.deepEqual(batches, [[result("1"), result("2")]]);
-});
+// The embedded Postgres serves one session at a time.
+for (const { name, start } of testDatabases.slice(1)) {
+  test(`rows that another session has locked are left out and told on ${name}`, () =>
+    withTable(start, 5, async (sql, database) => {
+      await sql.begin(async (other) => {
+        await other`select from customers where id in (2, 4) for update`;
+        const results = ["1", "2", "3", "4", "5"].map(worked);
+        const { locked, refused } = await recordResults(results, database);
+        assert.deepEqual(locked.map(({ id }) => id), ["2", "4"]);
+        assert.deepEqual(refused, []);
+        assert.deepEqual(await idsOf(sql, "old"), ["2", "4"]);
+      });
+      assert.deepEqual((await recordResults([worked("2")], database)).locked, []);
+      assert.deepEqual(await idsOf(sql, "old"), ["4"]);
+    }));
 
-test("a thousand results are written without being asked for", async () => {
-  const batches: Result[][] = [];
-  const writer = createResultWriter(keepIn(batches), fail);
-  for (let id = 0; id < 2500; id++) writer.add(result(`${id}`));
-  await writer.flush();
-  assert.deepEqual(batches.map(({ length }) => length), [1000, 1000, 500]);
-});
-
-test("of two results for one customer in a batch, the later counts", async () => {
-  const batches: Result[][] = [];
-  const writer = createResultWriter(keepIn(batches), fail);
-  writer.add(result("1", "failed"));
-  writer.add(result("1"));
-  await writer.flush();
-  assert.deepEqual(batches, [[result("1")]]);
-});
-
-test("a batch that cannot be written is told of, and the next is written", async () => {
-  const errors: unknown[] = [];
-  let isDown = true;
-  let written = 0;
-  const writer = createResultWriter(
-    (batch) => {
-      if (isDown) return Promise.reject(new Error("down"));
-      written += batch.length;
-      return Promise.resolve();
-    },
-    (error) => errors.push(error),
-  );
-  writer.add(result("1"));
-  assert.equal(await writer.flush(), false);
-  isDown = false;
-  writer.add(result("1"));
-  assert.equal(await writer.flush(), false, "what was lost is lost");
-  assert.equal(errors.length, 1);
-  assert.equal(written, 1);
-});
+  test(`a row's policy refuses that row alone on ${name}`, () =>
+    withTable(start, 4, async (sql, database, databaseUrl) => {
+      const role = `console_${database.options.database}`;
+      await sql.unsafe(`
+        create role ${role};
+        grant select, update on customers to ${role};
+        alter table customers enable row level security;
+        create policy reads on customers for select using (true);
+        create policy writes on customers for update using (true) with check (id <> 3);`);
+      const policed = openDatabase(`${databaseUrl}?role=${role}`);
+      const { refused } = await recordResults(["1", "2", "3", "4"].map(worked), policed);
+      await policed.end();
+      await sql.unsafe(`drop owned by ${role}; drop role ${role};`);
+      assert.deepEqual(refused.map(({ result: { id } }) => id), ["3"]);
+      assert.deepEqual(await idsOf(sql, "old"), ["3"]);
+    }));
+}
