@@ -4,6 +4,7 @@ import { tenantError } from "../superoffice/callTenant.ts";
 import { createSteps } from "../superoffice/createSteps.ts";
 import { EXCHANGE } from "../superoffice/exchange.ts";
 import type { HttpAnswer, Send } from "../superoffice/http.ts";
+import { createKeySet } from "../superoffice/keySet.ts";
 import {
   type Call,
   type LogOn,
@@ -62,13 +63,20 @@ export function compose(
 
   // A request is repeated.
   const patientSend = repeated(counted(send, telemetry), requestTimeoutMs, giveUp, monotonicMs);
-  const plain = createSteps(application, sign, patientSend, clock.now);
+  const keySet = createKeySet(application.loginUrl, patientSend);
+  const stepsAt = (now: () => Date) => createSteps(application, sign, patientSend, now, keySet);
+  const plain = stepsAt(clock.now);
 
   // A step is watched, corrected, kept.
   const readTenantState = states.kept(watched("state read", plain.readTenantState));
-  const signToken = watched("token signed", unlessStopped(plain.signToken, giveUp));
-  const exchange = watched("token exchanged for a ticket", plain.exchange);
-  const getTicket = tickets.kept(corrected(makeNewTicket(signToken, exchange), clock, log));
+  const makeTicketAt = (now: () => Date) => {
+    const { signToken, exchange } = stepsAt(now);
+    return makeNewTicket(
+      watched("token signed", unlessStopped(signToken, giveUp)),
+      watched("token exchanged for a ticket", exchange),
+    );
+  };
+  const getTicket = tickets.kept(corrected(makeTicketAt, clock, log));
   const callTenant = states.forgottenWhenUnreachable(
     watched(
       (_tenant, _access, { purpose = "tenant called" }) => purpose,

@@ -45,7 +45,10 @@ export function checkClock({ host, answer, error }: LoginHostLook, clock: Clock)
   const aheadSeconds = Math.trunc((now.getTime() - serverTime.getTime()) / 1000);
   const difference = aheadSeconds < 0 ? `${-aheadSeconds} s behind` : `${aheadSeconds} s ahead of`;
   const text = `this machine's clock is ${difference} the clock of ${host}`;
-  if (clock.correct(now, serverTime) === undefined) return { value: undefined, text };
+  if (Math.abs(aheadSeconds) < 60) return { value: undefined, text };
+  const suspicion = clock.suspect(now, serverTime);
+  if (suspicion === undefined) throw new InvalidTimestampError(text);
+  clock.adopt(suspicion);
   throw new InvalidTimestampError(`${text}; the checks below use that one`);
 }
 

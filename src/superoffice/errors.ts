@@ -214,6 +214,8 @@ export class InvalidSignatureError extends ExchangeRefusedError {
 
 /** The JWT that the exchange gave did not pass its validation, and was thrown away. */
 export class JwtInvalidError extends ExplainedError {
+  /** Whether it is not valid at the time that it was judged by. */
+  isForItsTime = false;
   static override readonly code = "JWT_INVALID";
   static override readonly remedy =
     "Check this machine's clock and the login host's address. If both are right, do not go on: something " +

@@ -68,10 +68,10 @@ export async function validateJwt(
     throw invalid(`its audience is «${claims.aud.join(", ")}», not «spn:${serial}»`);
   }
   if (nowSeconds < claims.nbf - CLOCK_TOLERANCE_SECONDS) {
-    throw invalid(`it is not valid before ${time(claims.nbf)}, and ${here}`);
+    throw invalidNow(`it is not valid before ${time(claims.nbf)}, and ${here}`);
   }
   if (nowSeconds >= claims.exp + CLOCK_TOLERANCE_SECONDS) {
-    throw invalid(`it expired at ${time(claims.exp)}, and ${here}`);
+    throw invalidNow(`it expired at ${time(claims.exp)}, and ${here}`);
   }
   if (ctx.toLowerCase() !== contextIdentifier.toLowerCase()) {
     throw invalid(`it is for the tenant ${ctx}`);
@@ -141,4 +141,8 @@ function readClaims(payload: string): z.infer<typeof claimsSchema> {
 
 function invalid(reason: string, cause?: unknown): JwtInvalidError {
   return new JwtInvalidError(`The exchange's JWT was refused: ${reason}`, { cause });
+}
+
+function invalidNow(reason: string): JwtInvalidError {
+  return Object.assign(invalid(reason), { isForItsTime: true });
 }

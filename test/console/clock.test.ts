@@ -23,9 +23,13 @@ function pass(ms: number): void {
   machineTime += ms;
 }
 
-/** Signs, is refused, and compares. */
-function refused(): ReturnType<Clock["correct"]> {
-  return clock.correct(clock.now(), new Date(serverTime));
+/** Signs, is refused, compares, and tries again with success. */
+function refused(signedAt = clock.now()) {
+  const suspicion = clock.suspect(signedAt, new Date(serverTime));
+  if (suspicion === undefined) return undefined;
+  assert.deepEqual(suspicion.now(), new Date(serverTime));
+  const isNews = clock.adopt(suspicion);
+  return { secondsAhead: Math.round(suspicion.aheadMs / 1000), isNews };
 }
 
 describe("the clock", () => {
@@ -50,7 +54,7 @@ describe("the clock", () => {
     [HOUR, 3600],
     [-HOUR, -3600],
     [HOUR + 400, 3600],
-    [-1000 * 24 * HOUR, -86_400_000],
+    [-24 * HOUR, -86_400],
   ];
   for (const [ms, secondsAhead] of wrong) {
     test(`that is ${ms} ms off is corrected by ${secondsAhead} s`, () => {
@@ -59,6 +63,26 @@ describe("the clock", () => {
       assert.deepEqual(clock.now(), new Date(NOW));
     });
   }
+
+  for (const ms of [24 * HOUR + 1, -24 * HOUR - 1, -73 * 365 * 24 * HOUR]) {
+    test(`is not corrected by ${ms} ms, which no certificate would survive`, () => {
+      machineTime = NOW + ms;
+      assert.equal(refused(), undefined);
+      assert.deepEqual(clock.now(), new Date(NOW + ms));
+    });
+  }
+
+  test("is not corrected by a suspicion that nothing came of", () => {
+    clock.suspect(clock.now(), new Date(NOW + HOUR));
+    assert.deepEqual(clock.now(), new Date(NOW));
+  });
+
+  test("is this machine's again when the correction is forgotten", () => {
+    machineTime = NOW + HOUR;
+    refused();
+    clock.forget();
+    assert.deepEqual(clock.now(), new Date(NOW + HOUR));
+  });
 
   test("stays corrected while time passes", () => {
     machineTime = NOW + HOUR;
@@ -73,7 +97,7 @@ describe("the clock", () => {
     const signedAt = clock.now();
     const told = Array.from({ length: 5 }, () => {
       pass(1000);
-      return clock.correct(signedAt, new Date(serverTime));
+      return refused(signedAt);
     });
     assert.deepEqual(told.map((found) => found?.isNews), [true, false, false, false, false]);
     assert.deepEqual(new Set(told.map((found) => found?.secondsAhead)), new Set([3600]));

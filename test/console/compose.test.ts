@@ -381,6 +381,35 @@ describe("a wrong clock", () => {
     assert.equal(asked().call, 0);
   });
 
+  for (const ms of [4 * 60_000, HOUR, 73 * 365 * 24 * HOUR]) {
+    test(`is nobody's trouble where one answer's time is ${ms} ms off`, async () => {
+      misbehave({
+        at: "exchange",
+        how: { refuse: "InvalidTimestamp" },
+        contextIdentifier: "Cust10001",
+      });
+      tested = makeConsole({
+        around: (send) => async (request) => {
+          const answer = await send(request);
+          const isHostile = String(request.body).includes("Cust10001");
+          const date = new Date(NOW + ms).toUTCString();
+          return isHostile ? { ...answer, headers: { ...answer.headers, date } } : answer;
+        },
+      });
+      await assert.rejects(call(tenants[0]), { code: "TIMESTAMP_INVALID" });
+      assert.deepEqual(tested.clock.now(), new Date(NOW));
+      for (const tenant of tenants.slice(1, 4)) await call(tenant);
+      assert.deepEqual(warnings(), []);
+    });
+  }
+
+  test("that was corrected wrongly is forgotten when a JWT is not valid by it", async () => {
+    tested.clock.adopt({ aheadMs: 4 * 60_000, now: () => new Date(NOW - 4 * 60_000) });
+    await assert.rejects(call(tenants[0]), { code: "JWT_INVALID", message: /not valid before/ });
+    await call(tenants[0]);
+    assert.deepEqual(tested.clock.now(), new Date(NOW));
+  });
+
   test("is not corrected for another refusal", async () => {
     machineTime = NOW + HOUR;
     misbehave({ at: "exchange", how: { refuse: "Denied" } });
