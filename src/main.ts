@@ -15,13 +15,16 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const { createMemory } = await import("./console/memory.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
+  const { createTurns } = await import("./console/turns.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
 
   const { log, secrets, explain, telemetry, showProgress, stop, giveUp } = surroundings;
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
-  const memory = createMemory(run.pollMs, new URL(target.loginUrl).host, monotonicMs);
+  const loginHost = new URL(target.loginUrl).host;
+  const memory = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
+  const turns = createTurns(run.concurrency);
   const database = openDatabase(target.databaseUrl);
   const results = createResultWriter(
     (batch) => recordResults(batch, database),
@@ -31,7 +34,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const sign = createSigner(target.privateKey);
   const send = createHttpClient(giveUp, run.requestTimeoutMs);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
-  const { call, logOn } = compose(target, run, means, giveUp);
+  const { call, logOn } = compose(target, run, means, giveUp, turns.wait);
   const ownWork = work && createWork(work, call, giveUp);
 
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.
@@ -44,7 +47,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   // Take the active customers, and visit each.
   const progress = showProgress?.(() => countCustomers(database));
   const parts = { visit, explain, progress, monotonicMs };
-  const takeAll = createPoll(parts, run.concurrency, around, stop);
+  const takeAll = createPoll(parts, turns, around, stop);
   const poll = () => takeAll(loadCustomers(database, monotonicMs));
 
   try {

@@ -103,6 +103,31 @@ for (const { name, start } of testDatabases.slice(-1)) {
       });
     }
 
+    await t.test("tenants that hang at whatever place hold up no healthy one", async () => {
+      const tenants = makeTenants(5);
+      const healthy = tenants.at(-1)!;
+      const standIn = await startTestStandIn(tenants, { stateValidMs: 0 });
+      (["state", "exchange", "call", "exchange"] as const).forEach((at, index) => {
+        const { contextIdentifier } = tenants[index]!;
+        standIn.misbehave({ at, how: "hang", contextIdentifier });
+      });
+      await fillTable(sql, tenants);
+      const child = startConsole([], {
+        ...settingsFor(standIn, databaseUrl),
+        CONCURRENCY: "2",
+        POLL_SECONDS: "0.2",
+        REQUEST_TIMEOUT_SECONDS: "0.5",
+      });
+      // From the third time on it is known who is troubled.
+      await child.waitFor(/WARNING Cust10002: /, 4);
+      const [, , , known = ""] = child.output().split("WARNING Cust10002: ");
+      const times = count(known, new RegExp(`context ${healthy.contextIdentifier} `));
+      assert.ok(times >= 4, `the healthy one was logged on to ${times} times meanwhile`);
+      child.signal("SIGTERM");
+      await child.ended;
+      await standIn.close();
+    });
+
     await close();
   });
 }

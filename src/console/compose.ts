@@ -21,6 +21,7 @@ import { mended } from "./mended.ts";
 import { repeated } from "./repeated.ts";
 import { createTenantStates } from "./tenantStates.ts";
 import { createTickets } from "./tickets.ts";
+import type { Wait } from "./turns.ts";
 import type { Telemetry } from "./wanted.ts";
 import { createWatch } from "./watched.ts";
 
@@ -50,19 +51,22 @@ export interface Means {
  * Makes the flow patient and kind; once, and not for each customer. Without any of its lines a healthy run comes to the same.
  *
  * @param giveUp ends what is under way
+ * @param wait waits before a request is repeated
  */
 export function compose(
   application: Application,
   { pollMs, requestTimeoutMs, reuseTickets }: Patience,
   { sign, send, clock, monotonicMs, log, telemetry }: Means,
   giveUp: AbortSignal,
+  wait: Wait,
 ): { call: Call; logOn: LogOn } {
   const states = createTenantStates(pollMs, monotonicMs);
   const tickets = createTickets(monotonicMs, log);
   const watched = createWatch(log, telemetry?.span, monotonicMs);
 
   // A request is repeated.
-  const patientSend = repeated(counted(send, telemetry), requestTimeoutMs, giveUp, monotonicMs);
+  const countedSend = counted(send, telemetry);
+  const patientSend = repeated(countedSend, requestTimeoutMs, giveUp, monotonicMs, wait);
   const keySet = createKeySet(application.loginUrl, patientSend);
   const stepsAt = (now: () => Date) => createSteps(application, sign, patientSend, now, keySet);
   const plain = stepsAt(clock.now);

@@ -15,12 +15,15 @@ export interface Memory {
   take(customer: Customer): "taken" | "stillInHand" | "waiting";
   /** Says that a customer is in hand no more. */
   giveBack(customer: Customer): void;
-  /** Whether the tenant did not answer in time when it was tried last. */
+  /** Whether its trouble takes time, while others have none. */
   isSlow(customer: Customer): boolean;
   /** Says that the customer was logged on to, and its work done. */
   succeeded(customer: Customer): void;
-  /** Says what the customer failed with; gives whether that is news to people: a tenant's state is told once. */
-  failed(customer: Customer, error: unknown): boolean;
+  /**
+   * Says what the customer failed with, after a visit that began at `startedAtMs`; gives whether that is news to people: a
+   * tenant's state is told once.
+   */
+  failed(customer: Customer, error: unknown, startedAtMs: number): boolean;
   /** Begins to look who is still there. */
   callRoll(): Roll;
 }
@@ -32,19 +35,38 @@ export interface Roll {
   complete(): void;
 }
 
+/** Trouble that takes longer than this keeps others waiting. */
+const LONG_MS = 900;
+
 /**
- * @param loginHost when it does not answer in time, that makes no customer slow
+ * @param requestTimeoutMs how long one request may take with its repeats
+ * @param loginHost when it does not answer in time, that alone makes no customer slow
  * @param monotonicMs a clock in milliseconds that is never set back
  */
 export function createMemory(
   pollMs: number,
+  requestTimeoutMs: number,
   loginHost: string,
   monotonicMs: () => number,
 ): Memory {
   const inHand = new Set<string>();
-  const slow = new Set<string>();
+  /** Whose trouble takes time, since when. It may be everybody's, as long as nobody else was logged on to since. */
+  const inLongTrouble = new Map<string, { sinceMs: number; isSlow: boolean }>();
+  const longMs = Math.min(LONG_MS, 0.9 * requestTimeoutMs);
+  let lastSuccessMs = -Infinity;
   const toldStates = new Map<string, string>();
   const backoff = createBackoff(pollMs, monotonicMs);
+
+  function noteTrouble({ id }: Customer, error: unknown, startedAtMs: number): void {
+    const isSilent = error instanceof RequestTimeoutError && error.host !== loginHost;
+    if (!isSilent && monotonicMs() - startedAtMs < longMs) {
+      inLongTrouble.delete(id);
+      return;
+    }
+    const { sinceMs, isSlow } = inLongTrouble.get(id) ?? { sinceMs: startedAtMs, isSlow: false };
+    inLongTrouble.set(id, { sinceMs, isSlow: isSlow || isSilent || lastSuccessMs >= sinceMs });
+  }
+
   return {
     take(customer) {
       if (inHand.has(customer.id)) return "stillInHand";
@@ -53,15 +75,15 @@ export function createMemory(
       return "taken";
     },
     giveBack: ({ id }) => void inHand.delete(id),
-    isSlow: ({ id }) => slow.has(id),
+    isSlow: ({ id }) => inLongTrouble.get(id)?.isSlow ?? false,
     succeeded(customer) {
-      slow.delete(customer.id);
+      lastSuccessMs = monotonicMs();
+      inLongTrouble.delete(customer.id);
       toldStates.delete(customer.id);
       backoff.passed(customer);
     },
-    failed(customer, error) {
-      if (error instanceof RequestTimeoutError && error.host !== loginHost) slow.add(customer.id);
-      else slow.delete(customer.id);
+    failed(customer, error, startedAtMs) {
+      noteTrouble(customer, error, startedAtMs);
       if (needsPeople(error)) backoff.refused(customer);
       else backoff.passed(customer);
       if (!(error instanceof TenantNotRunningError)) return true;
@@ -70,12 +92,12 @@ export function createMemory(
       return isNews;
     },
     callRoll() {
-      const missing = new Set([...slow, ...toldStates.keys()]);
+      const missing = new Set([...inLongTrouble.keys(), ...toldStates.keys()]);
       return {
         isHere: ({ id }) => void missing.delete(id),
         complete() {
           for (const id of missing) {
-            slow.delete(id);
+            inLongTrouble.delete(id);
             toldStates.delete(id);
           }
         },

@@ -1,7 +1,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
 import type { Memory } from "./memory.ts";
-import { createSlots } from "./slots.ts";
+import type { Turn, Turns } from "./turns.ts";
 import type { Outcome, Visit } from "./visit.ts";
 import type { Explanation, Progress, Span, Telemetry } from "./wanted.ts";
 
@@ -44,21 +44,16 @@ export interface PollSurroundings {
 }
 
 /**
- * Makes the polls. Each takes every customer once and has it visited, `concurrency` at once over all polls. It resolves when
- * all are taken. It never rejects: the database's failure is logged, and tried again at the next poll.
+ * Makes the polls. Each takes every customer once and has it visited when it is its turn. It resolves when all are taken. It never rejects: the database's failure is logged, and tried again at the next poll.
  *
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
   { visit, explain, progress, monotonicMs }: PollParts,
-  concurrency: number,
+  turns: Turns,
   { memory, telemetry, log }: PollSurroundings,
   stop: AbortSignal,
 ): Poll {
-  const slots = createSlots(concurrency);
-  // The slow ones queue among themselves, and hold nobody else up.
-  const slowSlots = createSlots(Math.ceil(concurrency / 4));
-
   async function poll(customers: AsyncIterable<Customer>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
     const counts = { loggedOn: 0, skipped: 0, failed: 0, stillInHand: 0, waiting: 0 };
@@ -67,8 +62,8 @@ export function createPoll(
     let complete = true;
     progress?.begin();
 
-    /** Visits a customer that has its slot, and gives that back. */
-    async function visitInSlot(customer: Customer): Promise<void> {
+    async function visitInTurn(customer: Customer, turn: Turn | Promise<Turn>): Promise<void> {
+      const own = await turn;
       try {
         if (stop.aborted) return;
         counts[await visit(customer)]++;
@@ -76,14 +71,8 @@ export function createPoll(
         progress?.tell(done, monotonicMs() - startedAt);
       } finally {
         memory.giveBack(customer);
-        slots.free();
+        own.end();
       }
-    }
-
-    async function visitSlowly(customer: Customer): Promise<void> {
-      await slowSlots.take();
-      await slots.take();
-      await visitInSlot(customer).finally(slowSlots.free);
     }
 
     try {
@@ -94,9 +83,9 @@ export function createPoll(
         if (taken !== "taken") counts[taken]++;
         else {
           const isSlow = memory.isSlow(customer);
+          const turn = turns.take(customer.contextIdentifier, isSlow);
           // Rows are read no faster than they are worked on.
-          if (!isSlow) await slots.take();
-          const visiting = (isSlow ? visitSlowly(customer) : visitInSlot(customer))
+          const visiting = visitInTurn(customer, isSlow ? turn : await turn)
             .finally(() => inHand.delete(visiting));
           inHand.add(visiting);
         }

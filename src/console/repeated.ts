@@ -1,6 +1,6 @@
 import { NetworkError, RequestTimeoutError } from "../superoffice/errors.ts";
 import { type HttpAnswer, retryAfterMsOf, type Send } from "../superoffice/http.ts";
-import { sleep } from "./sleep.ts";
+import type { Wait } from "./turns.ts";
 
 const MOST_REPEATS = 3;
 const FIRST_WAIT_MS = 250;
@@ -13,6 +13,7 @@ const FIRST_WAIT_MS = 250;
  *
  * @param timeoutMs the time of a request with its repeats where it does not say so itself, which `send` knows, too
  * @param monotonicMs a clock in milliseconds that is never set back
+ * @param wait waits before a repeat; what it takes longer than asked for is not the request's time
  *
  * What it gives gives or throws what the last try did, or throws the reason of `stop` or of the request's signal.
  */
@@ -21,9 +22,10 @@ export function repeated(
   timeoutMs: number,
   stop: AbortSignal,
   monotonicMs: () => number,
+  wait: Wait,
 ): Send {
   return async (request) => {
-    const endsAt = monotonicMs() + (request.timeoutMs ?? timeoutMs);
+    let endsAt = monotonicMs() + (request.timeoutMs ?? timeoutMs);
     for (let repeat = 0;; repeat++) {
       stop.throwIfAborted();
       request.signal?.throwIfAborted();
@@ -45,7 +47,10 @@ export function repeated(
         if (answer === undefined) throw error;
         return answer;
       }
-      await sleep(askedMs + waitMs * (1 + Math.random()), stop, request.signal);
+      const ms = askedMs + waitMs * (1 + Math.random());
+      const waitedAt = monotonicMs();
+      await wait(request.contextIdentifier, ms, stop, request.signal);
+      endsAt += Math.max(0, monotonicMs() - waitedAt - ms);
     }
   };
 }

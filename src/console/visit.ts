@@ -82,13 +82,13 @@ export function createVisit(
     record({ id, contextIdentifier, systemUserToken, syncedAt, error });
   }
 
-  function fail(customer: Customer, error: unknown): Outcome {
+  function fail(customer: Customer, error: unknown, startedAtMs: number): Outcome {
     const { contextIdentifier } = customer;
     const customersLog = log.with({ customer: contextIdentifier });
     const explanation = explain(error);
     const { problem, remedy } = explanation;
     if (!(error instanceof StoppedError)) tell(customer, null, `${problem}. ${remedy}`);
-    const isNews = memory.failed(customer, error);
+    const isNews = memory.failed(customer, error, startedAtMs);
     if (!(error instanceof TenantNotRunningError)) {
       customersLog.warn("{customer}: {problem}. {remedy} [{code}]", { ...explanation });
       return "failed";
@@ -102,10 +102,11 @@ export function createVisit(
 
   return async (customer) => {
     const { systemUserToken } = customer;
+    const startedAtMs = monotonicMs();
     secrets.add(systemUserToken);
     let outcome: Outcome = "failed";
     try {
-      outcome = await logOnAndWork(customer).catch((error) => fail(customer, error));
+      outcome = await logOnAndWork(customer).catch((error) => fail(customer, error, startedAtMs));
     } catch (error) {
       // Saying or recording failed.
       log.error("{problem}. {remedy} [{code}]", { ...explain(error) });

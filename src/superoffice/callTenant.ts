@@ -12,7 +12,7 @@ import { type Access, type Application, assertSameTenant } from "./tenant.ts";
 import { trustedUrl } from "./trustedHost.ts";
 
 /** A request to a tenant: what it is is said, who asks is added. */
-export interface TenantRequest extends Omit<HttpRequest, "url" | "purpose"> {
+export interface TenantRequest extends Omit<HttpRequest, "url" | "purpose" | "contextIdentifier"> {
   /** Below the tenant's address, for example `v1/Contact/1`. */
   path: string;
   /** "the call" where it is not said. */
@@ -41,6 +41,8 @@ const principalSchema = z.object({
 /**
  * Calls a tenant's web services as the system user. Gives the answer whatever its status.
  *
+ * @param contextIdentifier for a `send` that tells tenants apart
+ *
  * Throws `UntrustedHostError` for an address that the login host does not vouch for, and what {@link Send} throws.
  *
  * @example
@@ -55,6 +57,7 @@ export async function callTenant(
   request: TenantRequest,
   application: Application,
   send: Send,
+  contextIdentifier?: string,
 ): Promise<HttpAnswer> {
   trustedUrl(api, application.loginUrl);
   const credentials = {
@@ -73,6 +76,7 @@ export async function callTenant(
     signal: request.signal,
     maxBytes: request.maxBytes,
     onceOnly: request.onceOnly,
+    contextIdentifier,
   });
 }
 

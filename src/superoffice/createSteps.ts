@@ -52,6 +52,7 @@ export function createSteps(
     },
     exchange: ({ contextIdentifier }, signedSystemToken) =>
       exchange(contextIdentifier, signedSystemToken, application, keySet, now, send),
-    callTenant: (_tenant, access, request) => callTenant(access, request, application, send),
+    callTenant: ({ contextIdentifier }, access, request) =>
+      callTenant(access, request, application, send, contextIdentifier),
   };
 }

@@ -87,6 +87,7 @@ export async function askForJwt(
     purpose: EXCHANGE,
     method: "POST",
     url: `${application.loginUrl}/Login/api/PartnerSystemUser/Authenticate`,
+    contextIdentifier,
     headers: { "content-type": "application/json" },
     body: JSON.stringify({
       SignedSystemToken: signedSystemToken,

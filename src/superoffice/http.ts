@@ -33,6 +33,8 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** How long the answer may be; 1 MiB where it is not said. */
   maxBytes?: number;
+  /** The tenant that it is for, where it is not for all, for a `send` that tells them apart. */
+  contextIdentifier?: string | undefined;
   /** Whether a second time could do the work twice, for a `send` that repeats what failed. */
   onceOnly?: boolean;
 }

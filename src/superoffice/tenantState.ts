@@ -74,6 +74,7 @@ export async function readTenantState(
   const answer = await send({
     purpose: "reading the tenant's state",
     url: `${loginUrl}/api/state/${encodeURIComponent(contextIdentifier)}`,
+    contextIdentifier,
   });
   if (answer.status !== 200) throw unexpectedStatus(answer);
   const { ContextIdentifier, State, IsRunning, Api, ValidUntil } = readJson(answer, stateSchema);

@@ -23,11 +23,13 @@ import type { Tenant } from "../../src/superoffice/tenant.ts";
 import type { LoggedOn } from "../../src/superoffice/logOn.ts";
 import { createMemory, type Memory } from "../../src/console/memory.ts";
 import { createPoll, type Poll } from "../../src/console/poll.ts";
+import { createTurns } from "../../src/console/turns.ts";
 import { createVisit } from "../../src/console/visit.ts";
 import { explain } from "../../src/program/explain.ts";
 import type { CustomersResult } from "../../src/console/resultWriter.ts";
 
 const POLL = 15_000;
+const TIMEOUT = 30_000;
 const NOW = new Date("2026-01-02T03:04:05Z");
 const START_MS = 1_000_000;
 const LOGIN_HOST = "login.example";
@@ -74,13 +76,13 @@ beforeEach(() => {
 function setUp(concurrency: number): void {
   loadCustomers = loadAll;
   secrets = new Set();
-  memory = createMemory(POLL, LOGIN_HOST, () => clock);
+  memory = createMemory(POLL, TIMEOUT, LOGIN_HOST, () => clock);
   const around = { memory, secrets, telemetry: undefined, log };
   const record = (result: CustomersResult) => recorded.push(result);
   const monotonicMs = () => clock;
   const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
   const parts = { visit, explain, progress: undefined, monotonicMs };
-  takeAll = createPoll(parts, concurrency, around, stop.signal);
+  takeAll = createPoll(parts, createTurns(concurrency), around, stop.signal);
 }
 
 async function* loadAll() {
@@ -556,6 +558,50 @@ describe("a stop", () => {
   });
 });
 
+describe("trouble that takes time, at whatever step,", () => {
+  const long = (id: string) =>
+    deeds.set(id, () => {
+      clock += 1000;
+      return Promise.reject(new BusyError("status 503", 503));
+    });
+  const slowOnes = () => idsOf(customers.filter(memory.isSlow));
+
+  test("makes those slow who have it while others are logged on to", async () => {
+    for (const id of ["1", "2"]) long(id);
+    await poll();
+    assert.deepEqual(slowOnes(), [], "nobody was logged on to meanwhile");
+    await poll();
+    assert.deepEqual(slowOnes(), ["1", "2"]);
+  });
+
+  test("makes nobody slow when everybody has it, for however long", async () => {
+    await poll();
+    clock += 1;
+    for (const { id } of customers) long(id);
+    for (let polls = 0; polls < 5; polls++) assert.equal((await poll()).failed, 3);
+    assert.deepEqual(slowOnes(), []);
+  });
+
+  test("is over with a success, or with trouble that takes no time", async () => {
+    for (const id of ["1", "2"]) long(id);
+    await poll();
+    await poll();
+    deeds.delete("1");
+    fails("2", new NetworkError("reset"));
+    await poll();
+    assert.deepEqual(slowOnes(), []);
+  });
+
+  test("leaves a slow one slow when nobody else was there", async () => {
+    long("1");
+    await poll();
+    await poll();
+    customers = makeCustomers(1);
+    await poll();
+    assert.deepEqual(slowOnes(), ["1"]);
+  });
+});
+
 test("a login host that does not answer in time makes no customer slow", async () => {
   customers = makeCustomers(10);
   const late = new RequestTimeoutError("no answer", LOGIN_HOST);
@@ -623,7 +669,7 @@ describe("what is remembered of a customer", () => {
   function isKnown(): boolean[] {
     const [, slow, told] = makeCustomers(3) as [Customer, Customer, Customer];
     const again = new TenantNotRunningError("Suspended", "closed");
-    return [memory.isSlow(slow), !memory.failed(told, again)];
+    return [memory.isSlow(slow), !memory.failed(told, again, clock)];
   }
 
   test("is forgotten when it is active no more", async () => {

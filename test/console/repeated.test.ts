@@ -4,6 +4,7 @@ import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { StoppedError } from "../../src/console/errors.ts";
 import { createHttpClient } from "../../src/console/httpClient.ts";
 import { repeated } from "../../src/console/repeated.ts";
+import { createTurns } from "../../src/console/turns.ts";
 import {
   BusyError,
   DeniedError,
@@ -24,6 +25,7 @@ import { startTestStandIn } from "../support/testStandIn.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:05Z");
 const HOUR = 3600_000;
+const { wait } = createTurns(1);
 
 let clock: number;
 let stop: AbortController;
@@ -81,7 +83,7 @@ describe("with timers that end at once, a request", () => {
   afterEach(useRealTimers);
 
   const run = (send: Send, timeoutMs = HOUR, more: Partial<HttpRequest> = {}) =>
-    repeated(send, timeoutMs, stop.signal, () => clock)({ ...request, ...more });
+    repeated(send, timeoutMs, stop.signal, () => clock, wait)({ ...request, ...more });
 
   test("that succeeds is made once, as it was given", async () => {
     const { send, seen } = failing([]);
@@ -226,7 +228,7 @@ describe("a stop", () => {
   afterEach(useRealTimers);
 
   const run = (send: Send, signal?: AbortSignal) =>
-    repeated(send, Infinity, stop.signal, () => clock)({ ...request, signal });
+    repeated(send, Infinity, stop.signal, () => clock, wait)({ ...request, signal });
 
   test("before it begins makes no request, and its reason is thrown", async () => {
     const { send, seen } = failing([]);
@@ -286,7 +288,7 @@ describe("a request to a real host", () => {
       askedMs ??= retryAfterMsOf(answer);
       return answer;
     };
-    const send = repeated(noting, msLeft, stop.signal, () => clock);
+    const send = repeated(noting, msLeft, stop.signal, () => clock, wait);
     const result = await readTenantState(contextIdentifier, standIn.loginUrl, send)
       .catch((error) => error);
     endTrouble();
@@ -349,11 +351,32 @@ describe("a request to a real host", () => {
     const before = standIn.counts.state;
     standIn.events.once("request", () => stop.abort());
     const client = createHttpClient(stop.signal);
-    const send = repeated(client, HOUR, stop.signal, () => clock);
+    const send = repeated(client, HOUR, stop.signal, () => clock, wait);
     await assert.rejects(readTenantState(contextIdentifier, standIn.loginUrl, send), {
       code: "STOPPED",
     });
     endTrouble();
     assert.equal(standIn.counts.state - before, 1);
   });
+});
+
+test("a tenant whose request waits to be repeated lets another be worked on meanwhile", async () => {
+  const turns = createTurns(1);
+  const own = await turns.take("Cust1", false);
+  const { send } = failing([answer(503, 1)]);
+  const sent = repeated(send, HOUR, stop.signal, () => clock, turns.wait)({
+    ...request,
+    contextIdentifier: "Cust1",
+  });
+  const others = await turns.take("Cust2", false);
+  others.end();
+  assert.equal((await sent).status, 200);
+  own.end();
+});
+
+test("the time that it waits for its next turn is not the request's", async () => {
+  const { send, seen } = failing([answer(503)]);
+  const late = (_: unknown, ms: number) => Promise.resolve(void (clock += ms + HOUR));
+  await repeated(send, 10_000, stop.signal, () => clock, late)(request);
+  assert.ok(seen[1]!.timeoutMs! > 9000, `${seen[1]!.timeoutMs} ms were left`);
 });

@@ -6,6 +6,7 @@ import { type Clock, createClock } from "../../src/console/clock.ts";
 import { compose } from "../../src/console/compose.ts";
 import { createHttpClient } from "../../src/console/httpClient.ts";
 import { createTenantFetch } from "../../src/console/tenantFetch.ts";
+import { createTurns } from "../../src/console/turns.ts";
 import type { Telemetry } from "../../src/console/wanted.ts";
 import type { Send } from "../../src/superoffice/http.ts";
 import type { LoggedOn } from "../../src/superoffice/logOn.ts";
@@ -59,6 +60,7 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
     { pollMs: 15_000, requestTimeoutMs, reuseTickets: reusesTickets },
     { sign, send: around(noting), clock, monotonicMs, log, telemetry },
     giveUp,
+    createTurns(32).wait,
   );
   return {
     logOn,

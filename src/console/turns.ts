@@ -1,0 +1,84 @@
+import { sleep } from "./sleep.ts";
+import { createSlots } from "./slots.ts";
+
+/** A tenant's turn to be worked on. */
+export interface Turn {
+  /** Gives it to the next. */
+  end(): void;
+}
+
+/** Waits `ms` milliseconds, or until one of `stops` is aborted; for the tenant named, or for all. */
+export type Wait = (
+  contextIdentifier: string | undefined,
+  ms: number,
+  ...stops: (AbortSignal | undefined)[]
+) => Promise<void>;
+
+/** Whose turn it is. */
+export interface Turns {
+  /** Takes a turn, as soon as there is one. The slow ones queue among themselves, and hold nobody else up. */
+  take(contextIdentifier: string, isSlow: boolean): Promise<Turn>;
+  /** Waits aside: somebody else has the tenant's turn meanwhile. */
+  wait: Wait;
+}
+
+/** Lets `concurrency` tenants be worked on at once, and of those that are slow a quarter. */
+export function createTurns(concurrency: number): Turns {
+  const slots = createSlots(concurrency);
+  const slowSlots = createSlots(Math.ceil(concurrency / 4));
+  const atWork = new Map<string, ReturnType<typeof createTurn>>();
+
+  async function takeSlots(isSlow: boolean): Promise<void> {
+    if (isSlow) await slowSlots.take();
+    await slots.take();
+  }
+
+  function freeSlots(isSlow: boolean): void {
+    slots.free();
+    if (isSlow) slowSlots.free();
+  }
+
+  function createTurn(contextIdentifier: string, isSlow: boolean) {
+    let isHeld = true;
+    let hasEnded = false;
+    let taking: Promise<void> | undefined;
+    const turn = {
+      release() {
+        if (isHeld) freeSlots(isSlow);
+        isHeld = false;
+      },
+      /** Once for all of a tenant's requests that waited. */
+      async retake() {
+        if (isHeld || hasEnded) return;
+        taking ??= takeSlots(isSlow).then(() => {
+          taking = undefined;
+          if (hasEnded) freeSlots(isSlow);
+          else isHeld = true;
+        });
+        await taking;
+      },
+      end() {
+        hasEnded = true;
+        turn.release();
+        if (atWork.get(contextIdentifier) === turn) atWork.delete(contextIdentifier);
+      },
+    };
+    return turn;
+  }
+
+  return {
+    async take(contextIdentifier, isSlow) {
+      await takeSlots(isSlow);
+      const turn = createTurn(contextIdentifier, isSlow);
+      atWork.set(contextIdentifier, turn);
+      return turn;
+    },
+    async wait(contextIdentifier, ms, ...stops) {
+      const turn = atWork.get(contextIdentifier ?? "");
+      turn?.release();
+      await sleep(ms, ...stops);
+      // What is stopped does nothing more, and needs no turn to say so.
+      if (!stops.some((stop) => stop?.aborted)) await turn?.retake();
+    },
+  };
+}
