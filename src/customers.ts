@@ -22,7 +22,8 @@ import {
 import { SettingsError } from "./program/errors.ts";
 import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
 import { formatCustomers } from "./program/formatCustomers.ts";
-import { createRedact, createSecrets } from "./program/redact.ts";
+import { createSecrets } from "./program/knownSecrets.ts";
+import { createRedact } from "./program/redact.ts";
 import { faultsOf, targetSchema } from "./program/settings.ts";
 import { readVariables, secretsOf, type Variables } from "./program/variables.ts";
 import { ask, faultOfToken, readInput } from "./program/terminal.ts";
@@ -61,7 +62,7 @@ function readDatabaseUrl(variables: Variables): string {
 async function list(database: Database): Promise<number> {
   const pages = listCustomers(database);
   for await (const text of formatCustomers(pages, process.stdout.columns, redact)) {
-    await write(process.stdout, redact(text));
+    await write(process.stdout, redact.lines(text));
   }
   return EXIT_OK;
 }
@@ -165,12 +166,12 @@ async function readToken(customer: string): Promise<string | undefined> {
 }
 
 async function say(sentence: string): Promise<number> {
-  await write(process.stdout, redact(`${sentence}\n`));
+  await write(process.stdout, redact.lines(`${sentence}\n`));
   return EXIT_OK;
 }
 
 async function fail(sentence: string): Promise<number> {
-  await write(process.stderr, redact(`${sentence}\n`));
+  await write(process.stderr, redact.lines(`${sentence}\n`));
   return EXIT_FAILED;
 }
 

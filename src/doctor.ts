@@ -6,7 +6,8 @@ import { examine } from "./doctor/examine.ts";
 import { findDemo } from "./program/demo.ts";
 import { UsageError } from "./program/errors.ts";
 import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
-import { createRedact, createSecrets } from "./program/redact.ts";
+import { createSecrets } from "./program/knownSecrets.ts";
+import { createRedact } from "./program/redact.ts";
 import { readVariables, secretsOf } from "./program/variables.ts";
 import { createSigner } from "./superoffice/signToken.ts";
 
@@ -87,7 +88,7 @@ function readCommandLine(args: string[]) {
 }
 
 async function print(text: string): Promise<void> {
-  await write(process.stdout, redact(text));
+  await write(process.stdout, redact.lines(text));
 }
 
 endWhenNobodyReads(EXIT_FAILED);

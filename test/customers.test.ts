@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { ListedCustomer } from "../src/database/customerTable.ts";
 import { formatCustomers } from "../src/program/formatCustomers.ts";
 import { faultOfToken } from "../src/program/terminal.ts";
+import { createSecrets } from "../src/program/knownSecrets.ts";
 import { createRedact } from "../src/program/redact.ts";
 import { emptyFolder, runtime } from "./support/childConsole.ts";
 import { testDatabases } from "./support/testDatabase.ts";
@@ -181,7 +182,7 @@ async function linesOf(
   secrets: string[] = [],
 ): Promise<string[]> {
   let text = "";
-  for await (const part of formatCustomers(pages, columns, createRedact(new Set(secrets)))) {
+  for await (const part of formatCustomers(pages, columns, createRedact(createSecrets(secrets)))) {
     text += part;
   }
   return text.split("\n").slice(0, -1);

@@ -7,7 +7,8 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { checkRuntime } from "../src/doctor/checkSettings.ts";
 import { examine } from "../src/doctor/examine.ts";
-import { createRedact, createSecrets } from "../src/program/redact.ts";
+import { createSecrets } from "../src/program/knownSecrets.ts";
+import { createRedact } from "../src/program/redact.ts";
 import { secretsOf } from "../src/program/variables.ts";
 import type { StandIn } from "../fixtures/standIn.ts";
 import { emptyFolder, runConsole } from "./support/childConsole.ts";
@@ -63,7 +64,7 @@ async function examineHere(customer: string | undefined, variables: Record<strin
   const redact = createRedact(secrets);
   let output = "";
   const isWell = await examine(given, customer, undefined, secrets, (text) => {
-    output += redact(text);
+    output += redact.lines(text);
     return Promise.resolve();
   });
   return await look({ exitCode: isWell ? 0 : 1, output });

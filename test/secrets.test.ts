@@ -15,6 +15,14 @@ const TROUBLES: [Place, Misbehaviour][] = [
   ["exchange", "echo"],
   ["exchange", { refuse: `InvalidSignature: Secret Appßé-0000000002 with ${CLIENT_SECRET}` }],
   ["exchange", { refuse: "no: 7T:bm90IGEgcmVhbCB0aWNrZXQ= eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln" }],
+  ["exchange", {
+    refuse:
+      "no: https://x/?ticket=SOTicket%207T%3AbmV2ZXI%3D&amp;t=Secret+App%C3%9F%C3%A9-0000000004",
+  }],
+  ["exchange", {
+    refuse: `no: ${Buffer.from(CLIENT_SECRET).toString("base64")} &#99;lient-secret-c0ffee`,
+  }],
+  ["exchange", { refuse: "no: \x1b]0;title\x07\x9b2J\u202e\u2028x" }],
   ["exchange", { forge: "unknownKey" }],
   ["exchange", { forge: "otherTenant" }],
   ["exchange", { forge: "garbage" }],
@@ -22,7 +30,7 @@ const TROUBLES: [Place, Misbehaviour][] = [
   ["exchange", "cutBody"],
   ["call", "echo"],
   ["call", { status: 401 }],
-  ["call", { status: 500, body: `${CLIENT_SECRET} Secret Appßé-0000000011` }],
+  ["call", { status: 500, body: `${CLIENT_SECRET} Secret Appßé-0000000014` }],
   ["call", "hang"],
 ];
 
@@ -38,6 +46,15 @@ for (const format of ["text", "json"]) {
       standIn.misbehave({ at, how, contextIdentifier: tenants[index]!.contextIdentifier })
     );
     await fillTable(database.sql, tenants);
+    // A trigger that quotes the whole row, some seconds after the customer was in hand.
+    await database.sql.unsafe(`
+      create function quote() returns trigger language plpgsql as $$ begin
+        if new.context_identifier = '${
+      tenants.at(-1)!.contextIdentifier
+    }' then raise exception 'row %', new; end if;
+        return new;
+      end $$;
+      create trigger quote before update on customers for each row execute function quote();`);
     const folder = await mkdtemp(join(tmpdir(), "secrets-test-"));
     const address = new URL(database.databaseUrl);
     address.password = "hunter2-password";
@@ -53,6 +70,7 @@ for (const format of ["text", "json"]) {
       await child.waitFor(new RegExp(`warning.*${contextIdentifier}`, "i"));
     }
     await child.waitFor(/Logged on to context/);
+    await child.waitFor(/The result of .* could not be written: .*row/);
     child.signal("SIGTERM");
     assert.equal(await child.ended, 0);
 
@@ -70,7 +88,9 @@ for (const format of ["text", "json"]) {
     const planted = {
       "the client secret": CLIENT_SECRET,
       "a system user token": "Appßé-00000",
-      "a ticket": "7T:",
+      "a ticket": /7T:|7T%3A|bmV2ZXI/,
+      "a client secret in another form": /Y2xpZW50LXNlY3Jld|&#99;/,
+      "a control character": /[^\P{Cc}\n]|[\u202e\u2028]/u,
       "a JWT": "eyJ",
       "the database password": "hunter2",
       "a signature": /[A-Za-z0-9+/]{60}/,

@@ -82,7 +82,7 @@ function showKey(key: CheckedKey, form: string): Found<CheckedKey> {
     value: key,
     text: `${form}, ${key.publicKey.asymmetricKeyDetails?.modulusLength} bits; ` +
       "its public half, to compare with the one in the developer portal:",
-    details: [String(pem).trim()],
+    details: String(pem).trim().split("\n"),
   };
 }
 

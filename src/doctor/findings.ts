@@ -1,6 +1,7 @@
 import { ADVICE, DATABASE_CAUSES } from "../program/advice.ts";
 import { SettingsError } from "../program/errors.ts";
 import { explain } from "../program/explain.ts";
+import { printable } from "../program/printable.ts";
 
 /** What one check of the doctor found. */
 export interface Finding {
@@ -63,7 +64,7 @@ export function failed(name: string, error: unknown): Finding {
     details: [
       ...faults,
       ...(likely === undefined ? [] : [`Likely: ${likely}.`]),
-      `Next step: ${remedy}`,
+      ...`Next step: ${remedy}`.split("\n"),
     ],
   };
 }
@@ -76,8 +77,8 @@ function likelyCausesOf(error: unknown, code: string): string | undefined {
 
 const MARKS = { passed: "✓", failed: "✗", skipped: "–" };
 
-/** A finding as it is printed: a line, and its details indented below. */
+/** A finding as it is printed: a line, and its details indented below. A text that came from outside breaks no line. */
 export function formatFinding({ check, verdict, text, details }: Finding): string {
-  const lines = [`${MARKS[verdict]} ${check}: ${text}`, ...details].join("\n").split("\n");
+  const lines = [`${MARKS[verdict]} ${check}: ${text}`, ...details].map(printable);
   return lines.map((line, index) => index === 0 ? `${line}\n` : `    ${line}\n`).join("");
 }

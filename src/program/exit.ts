@@ -17,7 +17,7 @@ export async function exitCodeOf(
     return await command();
   } catch (error) {
     const { problem, remedy } = explain(error);
-    await write(process.stderr, redact(`${problem}\n${remedy}\n`));
+    await write(process.stderr, redact.lines(`${problem}\n${remedy}\n`));
     const isSettings = error instanceof SettingsError || error instanceof UsageError;
     return isSettings ? EXIT_WRONG_SETTINGS : EXIT_FAILED;
   }

@@ -1,4 +1,5 @@
 import type { ListedCustomer } from "../database/customerTable.ts";
+import { printable } from "./printable.ts";
 
 type Cells = [customer: string, state: string, lastSync: string, lastError: string];
 
@@ -30,11 +31,11 @@ export async function* formatCustomers(
 
 function cellsOf(customer: ListedCustomer, redact: (text: string) => string): Cells {
   return [
-    escapeControls(customer.contextIdentifier),
+    printable(customer.contextIdentifier),
     customer.isActive ? "active" : "paused",
     toMinutes(customer.lastSync),
     // Hidden before it is cut: half a secret is not recognised.
-    escapeControls(redact(customer.lastError ?? "")),
+    redact(customer.lastError ?? ""),
   ];
 }
 
@@ -57,18 +58,6 @@ function createLineFormat(rows: Cells[], columns: number | undefined): (cells: C
 function toMinutes(date: Date | null): string {
   if (date === null) return "never";
   return Number.isNaN(date.getTime()) ? "?" : `${date.toISOString().slice(0, 16)}Z`;
-}
-
-const NAMED_CONTROLS: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-
-/** What could move the cursor, colour or reorder a line is written as its code. */
-function escapeControls(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (letter) =>
-      NAMED_CONTROLS[letter] ??
-        `\\u${letter.codePointAt(0)!.toString(16).padStart(4, "0")}`,
-  );
 }
 
 function pad(text: string, width: number): string {

@@ -11,7 +11,7 @@ import {
   type Sink,
 } from "@logtape/logtape";
 import { SettingsError } from "./errors.ts";
-import type { Redact } from "./redact.ts";
+import { printable } from "./printable.ts";
 
 /** How the console's log is written. */
 export interface LogSettings {
@@ -25,7 +25,7 @@ export interface LogSettings {
 }
 
 /**
- * Sets the log up and gives the console's logger. Every line goes through `redact`.
+ * Sets the log up and gives the console's logger. What a line says goes through `redact`.
  * Throws {@link SettingsError} when the log file cannot be opened.
  *
  * @param write takes one line at a time, with its line break
@@ -33,14 +33,12 @@ export interface LogSettings {
  */
 export async function openLog(
   { level, format, file, keepDays }: LogSettings,
-  redact: Redact,
+  redact: (text: string) => string,
   write: (line: string) => void,
   isTerminal = false,
 ): Promise<Logger> {
-  const toConsole = (record: LogRecord) =>
-    isTerminal && format === "text" ? redact(toTerminal(record)) : toLine(record);
-  const toLine = (record: LogRecord) =>
-    format === "json" ? toJson(record, redact) : redact(toText(record));
+  const toLine = format === "json" ? jsonFormatter(redact) : textFormatter(redact);
+  const toConsole = isTerminal && format === "text" ? terminalFormatter(redact) : toLine;
   const sinks: Record<string, Sink> = { console: (record) => write(toConsole(record)) };
   if (file !== undefined) sinks["file"] = await openDailyFile(file, keepDays, toLine);
   await configure({
@@ -91,22 +89,30 @@ function localDate(day: Date): string {
   return `${day.getFullYear()}-${twoDigits(day.getMonth() + 1)}-${twoDigits(day.getDate())}`;
 }
 
-const toText = getTextFormatter({
-  timestamp: (at) => new Date(at).toISOString(),
-  level: (level) => level.toUpperCase().padEnd("WARNING".length),
-  value: "bare",
-  format: ({ timestamp, level, message }) => `${timestamp} ${level} ${message}`,
-});
+type Formatter = (record: LogRecord) => string;
 
-const toTerminal = getAnsiColorFormatter({
-  timestamp: (at) => new Date(at).toLocaleTimeString("sv"),
-  timestampStyle: "dim",
-  level: (level) => MARKS[level],
-  levelStyle: "bold",
-  value: "bare",
-  format: ({ timestamp, level, message, record }) =>
-    `${timestamp} ${level} ${record.level === "debug" ? `\x1b[2m${message}\x1b[0m` : message}`,
-});
+function textFormatter(redact: (text: string) => string): Formatter {
+  return getTextFormatter({
+    timestamp: (at) => new Date(at).toISOString(),
+    level: (level) => level.toUpperCase().padEnd("WARNING".length),
+    value: "bare",
+    format: ({ timestamp, level, message }) => `${timestamp} ${level} ${redact(message)}`,
+  });
+}
+
+function terminalFormatter(redact: (text: string) => string): Formatter {
+  return getAnsiColorFormatter({
+    timestamp: (at) => new Date(at).toLocaleTimeString("sv"),
+    timestampStyle: "dim",
+    level: (level) => MARKS[level],
+    levelStyle: "bold",
+    value: "bare",
+    format: ({ timestamp, level, message, record }) => {
+      const text = redact(message);
+      return `${timestamp} ${level} ${record.level === "debug" ? `\x1b[2m${text}\x1b[0m` : text}`;
+    },
+  });
+}
 
 const MARKS: Record<LogLevel, string> = {
   trace: "·",
@@ -119,10 +125,13 @@ const MARKS: Record<LogLevel, string> = {
 
 const toMessage = getTextFormatter({ value: "bare", format: ({ message }) => message });
 
-function toJson(record: LogRecord, redact: Redact): string {
-  const { timestamp, level, properties } = record;
-  const message = toMessage(record).trimEnd();
-  const line = { time: new Date(timestamp).toISOString(), level, message, ...properties };
+function jsonFormatter(redact: (text: string) => string): Formatter {
   const safe = (_: string, value: unknown) => typeof value === "string" ? redact(value) : value;
-  return `${JSON.stringify(line, safe)}\n`;
+  return (record) => {
+    const { timestamp, level, properties } = record;
+    const message = toMessage(record).trimEnd();
+    const line = { time: new Date(timestamp).toISOString(), level, message, ...properties };
+    // Again for the properties' names.
+    return `${printable(JSON.stringify(line, safe))}\n`;
+  };
 }

@@ -1,71 +1,76 @@
-import type { Secrets } from "../console/wanted.ts";
+import { decoded } from "./decoded.ts";
+import type { KnownSecrets } from "./knownSecrets.ts";
+import { printable } from "./printable.ts";
 
-/** What everything printed or stored goes through. */
-export type Redact = (text: string) => string;
+/**
+ * What everything that is printed or stored goes through: hides secrets in whatever form, and leaves no control character and
+ * no mark that breaks or reorders a line.
+ */
+export interface Redact {
+  (text: string): string;
+  /** The same for a text of our own that has several lines. */
+  lines(text: string): string;
+}
 
 const HIDDEN = "[secret]";
 
 // Credentials that are known by their form: tickets, JWTs, signatures of signed system tokens, private keys.
-const CREDENTIALS = new RegExp(
-  [
-    String.raw`\b7T:(?:[^\s"'\\,;<>]|\\u[\da-fA-F]{4}|\\/)+`,
-    String.raw`\beyJ[\w-]{8,}(?:\.[\w-]*)*`,
-    String.raw`\.\d{12}\.[A-Za-z0-9+/\\]{40,}={0,2}`,
-    String.raw`-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?`,
-    String.raw`<(?:D|P|Q|DP|DQ|InverseQ)>[^<]*`,
-  ].join("|"),
-  "g",
-);
+const FORMS = [
+  String.raw`\b7T:(?:[^\s"'\\,;<>»]|\\u[\da-fA-F]{4}|\\/)+`,
+  String.raw`\beyJ[\w-]{8,}(?:\.[\w-]*)*`,
+  String.raw`\.\d{12}\.[A-Za-z0-9+/\\]{40,}={0,2}`,
+  String.raw`-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?`,
+  String.raw`<(?:D|P|Q|DP|DQ|InverseQ)>[^<]*`,
+].join("|");
+const CREDENTIAL = new RegExp(FORMS);
+const CREDENTIALS = new RegExp(FORMS, "g");
 
-/** The secrets to hide; one that was added twice is hidden until it was deleted twice. */
-export interface KnownSecrets extends Secrets, Iterable<string> {}
+/** What may be Base64; a secret's piece is recognised wherever it begins. */
+const BASE64 = /[A-Za-z0-9+/_-]{12,}={0,2}/g;
+const BASE64_PHASES = [0, 1, 2, 3];
 
-/** Shorter than this, a secret would be found inside ordinary words. */
-const SHORTEST_SECRET = 4;
-
-function formsOf(secret: string): Set<string> {
-  return secret.length < SHORTEST_SECRET
-    ? new Set()
-    : new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
-}
-
-/** Keeps secrets in the forms in which they may stand in a text: as they are, in JSON, and in addresses. */
-export function createSecrets(secrets: Iterable<string> = []): KnownSecrets {
-  const uses = new Map<string, number>();
-  // Made once for each secret, since encoding takes time.
-  const forms = new Map<string, Set<string>>();
-  const kept: KnownSecrets = {
-    add(secret) {
-      const own = forms.get(secret) ?? formsOf(secret);
-      forms.set(secret, own);
-      for (const form of own) uses.set(form, (uses.get(form) ?? 0) + 1);
-    },
-    delete(secret) {
-      for (const form of forms.get(secret) ?? []) {
-        const left = (uses.get(form) ?? 0) - 1;
-        if (left > 0) uses.set(form, left);
-        else uses.delete(form);
-      }
-      if (!uses.has(secret)) forms.delete(secret);
-    },
-    [Symbol.iterator]: () => uses.keys(),
-  };
-  for (const secret of secrets) kept.add(secret);
-  return kept;
-}
+/** How often a text can have been encoded, one time on top of the other. */
+const MOST_LAYERS = 3;
 
 /**
- * Gives the function that hides secrets: those of `secrets` (see {@link createSecrets}), and all that has the form of a credential.
+ * Gives the function that hides the secrets, and all that has the form of a credential: as they are, and as they stand in JSON,
+ * addresses, HTML and Base64.
  *
  * @param secrets asked at each call, since customers come and go
  */
-export function createRedact(secrets: Iterable<string>): Redact {
-  return (text) => {
-    const found: string[] = [];
-    for (const form of secrets) if (text.includes(form)) found.push(form);
+export function createRedact(secrets: KnownSecrets): Redact {
+  const holdsSecret = (text: string) => CREDENTIAL.test(text) || secrets.findIn(text).length > 0;
+
+  function hide(text: string): string {
     // The longest first: one may be the beginning of another.
-    const safe = found.sort((a, b) => b.length - a.length)
-      .reduce((text, form) => text.replaceAll(form, HIDDEN), text);
-    return safe.replace(CREDENTIALS, HIDDEN);
-  };
+    const plain = secrets.findIn(text).sort((a, b) => b.length - a.length)
+      .reduce((text, secret) => text.replaceAll(secret, HIDDEN), text)
+      .replace(CREDENTIALS, HIDDEN);
+    const revealing = revealed(plain);
+    return revealing === undefined ? plain.replace(BASE64, hideBase64) : hide(revealing);
+  }
+
+  /** The text as it reads when what is encoded in it is not, where a secret comes out of that. */
+  function revealed(text: string): string | undefined {
+    let layer = text;
+    for (let count = 0; count < MOST_LAYERS; count++) {
+      const forms = decoded(layer);
+      const revealing = forms.find(holdsSecret);
+      if (revealing !== undefined) return revealing;
+      if (forms[0] === undefined) return undefined;
+      layer = forms[0];
+    }
+    return undefined;
+  }
+
+  function hideBase64(run: string): string {
+    const isOne = BASE64_PHASES.some((phase) =>
+      holdsSecret(Buffer.from(run.slice(phase), "base64").toString())
+    );
+    return isOne ? HIDDEN : run;
+  }
+
+  return Object.assign((text: string) => printable(hide(text)), {
+    lines: (text: string) => hide(text).split("\n").map(printable).join("\n"),
+  });
 }

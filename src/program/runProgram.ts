@@ -17,7 +17,8 @@ import {
 import { explain } from "./explain.ts";
 import { closeLog, openLog } from "./log.ts";
 import { print, printNow, printSoon } from "./output.ts";
-import { createRedact, createSecrets } from "./redact.ts";
+import { createSecrets } from "./knownSecrets.ts";
+import { createRedact } from "./redact.ts";
 import { readRunSettings, readSettings, type RunSettings, type Target } from "./settings.ts";
 import { readVariables, secretsOf } from "./variables.ts";
 import { createStatusLine, showProgress } from "./statusLine.ts";

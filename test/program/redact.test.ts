@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { createRedact, createSecrets } from "../../src/program/redact.ts";
+import { createSecrets } from "../../src/program/knownSecrets.ts";
+import { createRedact } from "../../src/program/redact.ts";
 
 const read = (path: string) =>
   readFile(new URL(`../../fixtures/keys/${path}`, import.meta.url), "utf8");
@@ -105,9 +106,10 @@ describe("ordinary text stays as it is", () => {
       "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
       "<RSAKeyValue><Modulus>AQAB</Modulus><Exponent>AQAB</Exponent></RSAKeyValue>",
       "at 7:30, 17T:x, eyJ, 202601020304",
+      "100%25 of AT&amp;T, \\u00e6 + c3VwZXJvZmZpY2UgaXMgbm8gc2VjcmV0",
     ]
   ) {
-    test(text.slice(0, 40), () => assert.equal(redact(text), text));
+    test(text.slice(0, 40), () => assert.equal(redact.lines(text), text));
   }
 });
 
@@ -125,4 +127,67 @@ test("a secret that two have in common stays hidden until both are done with it"
   assert.equal(redact("client-secret"), "[secret]");
   secrets.delete("client-secret");
   assert.equal(redact("client-secret"), "client-secret");
+});
+
+describe("a secret is hidden in whatever form it stands:", () => {
+  const token = "App & <Søn>-pzqc70604i";
+  const redact = createRedact(createSecrets([token, "client+secret/c0ffee="]));
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  const html = (text: string) =>
+    text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const hidden: Record<string, string> = {
+    "a ticket in an address": "SOTicket%207T%3AabcDEF%2B123%3D%3D",
+    "a ticket in an address in small letters": "7T%3aabc%2bdef",
+    "a ticket in an address in an address": encodeURIComponent("x=7T%3AabcDEF"),
+    "a ticket in HTML": "7T&#58;abc&#x2B;def",
+    "a ticket in JSON": "7T\\u003Aabc",
+    "a token in HTML": html(token),
+    "a token in an address": encodeURIComponent(token),
+    "a token in an address, the path's way": encodeURI(token),
+    "a token in a form": new URLSearchParams({ token }).toString().slice("token=".length),
+    "a token in JSON": JSON.stringify(token).replaceAll("&", "\\u0026").replaceAll("<", "\\u003c"),
+    "a client secret in HTML": "client&#43;secret&#x2f;c0ffee&#61;",
+    "a client secret in JSON": "client\\u002Bsecret\\/c0ffee=",
+    "a header in Base64": base64("SOTicket 7T:abcDEF0123"),
+    "a header in Base64 for addresses": Buffer.from(`x:${token}`).toString("base64url"),
+    "a client secret in the middle of Base64": base64("a: client+secret/c0ffee=, b"),
+    "a client secret in Base64 that another word touches": `a${base64("client+secret/c0ffee=")}`,
+    "a private key in an address": encodeURIComponent(
+      "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----",
+    ),
+  };
+  for (const [what, form] of Object.entries(hidden)) {
+    test(what, () => {
+      const safe = redact(`before «${form}» after`);
+      assert.match(safe, /^before «.*\[secret\].*» after$/);
+      assert.doesNotMatch(safe, /abc|pzqc|c0ffee|MIIB|Søn/);
+      assert.ok(!safe.includes(form));
+    });
+  }
+});
+
+test("what moves the cursor, colours, breaks or reorders a line is written as its code", () => {
+  const hostile =
+    "a\r\n\tb\x1b]0;title\x07\x1b[31m\x9b2J\u0085\u202e\u2028\u2066\u200f\ud800\0\u{e0041}";
+  const shown =
+    "a\\r\\n\\tb\\u001b]0;title\\u0007\\u001b[31m\\u009b2J\\u0085\\u202e\\u2028\\u2066\\u200f\\ud800" +
+    "\\u0000\\udb40\\udc41";
+  assert.equal(redactForms(hostile), shown);
+  assert.equal(redactForms.lines("a\u2028\nb\r\n"), "a\\u2028\nb\\r\n");
+});
+
+test("however many secrets there are, a text is searched once", () => {
+  const secrets = createSecrets(
+    Array.from({ length: 50_000 }, (_, index) => `App-${index}-${index * 7919}`),
+  );
+  let looks = 0;
+  const text = new Proxy(Object("Logged on to context Cust1 as App-49999-395942081 and so on"), {
+    get(target, name) {
+      if (name === "startsWith") looks++;
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  assert.deepEqual(secrets.findIn(text as string), ["App-49999-395942081"]);
+  assert.ok(looks < 5000, `${looks} secrets were compared`);
 });
