@@ -82,7 +82,15 @@ export const ADVICE: Record<string, Advice> = {
     means: "the tenant's address is not SuperOffice's; nothing was sent there",
     here: "Set here: SUPEROFFICE_LOGIN_URL.",
   },
-  NETWORK_FAILED: { means: "no connection, or it broke", likely: NO_WAY_THERE },
+  NETWORK_FAILED: {
+    means: "no connection, or it broke, or the host's certificate is not in order",
+    likely: NO_WAY_THERE,
+    here: (error) =>
+      error === undefined ||
+        (error as { certificateFault?: string }).certificateFault === "untrusted"
+        ? "A certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, PEM."
+        : "",
+  },
   REQUEST_TIMEOUT: {
     means: "no answer within REQUEST_TIMEOUT_SECONDS",
     likely: NO_WAY_THERE,

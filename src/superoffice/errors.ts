@@ -39,11 +39,37 @@ export class SigningError extends ExplainedError {
     "Check the private key, or the key vault that signs in its place.";
 }
 
-/** No answer: the name is not known, the connection is refused, reset or cut. */
+/**
+ * What is wrong with a host's certificate. Some clients on Deno call one untrusted that is out of its time, so that the
+ * remedy of the one speaks of the other.
+ */
+export type CertificateFault = "untrusted" | "outOfTime" | "misnamed";
+
+const CERTIFICATE_REMEDIES: Record<CertificateFault, string> = {
+  untrusted:
+    "The host's certificate comes from nobody whom this machine trusts. If your company's proxy reads along, " +
+    "have its authority (CA) trusted here; if not, do not go on, since something else may be answering in that host's " +
+    "place. Check this machine's clock, too.",
+  outOfTime:
+    "Check this machine's clock first (timedatectl set-ntp true). If it is right, the certificate has to be renewed " +
+    "by who runs that host, or the proxy in between.",
+  misnamed:
+    "The certificate is another host's: check that host's name, what it leads to (DNS), and any proxy in between.",
+};
+
+/** No answer: the name is not known, the connection is refused, reset or cut, or the host's certificate is not in order. */
 export class NetworkError extends ExplainedError {
   static override readonly code = "NETWORK_FAILED";
   static override readonly remedy =
     "Check the network, the proxy and the firewall between this machine and that host.";
+  /** What is wrong with the host's certificate, where that is why. The request was not sent then. */
+  readonly certificateFault: CertificateFault | undefined;
+
+  constructor(message: string, options?: ErrorOptions, certificateFault?: CertificateFault) {
+    super(message, options);
+    this.certificateFault = certificateFault;
+    if (certificateFault !== undefined) this.remedy = CERTIFICATE_REMEDIES[certificateFault];
+  }
 }
 
 /** No answer in time. */

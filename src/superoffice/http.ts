@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import {
   BusyError,
+  type CertificateFault,
   ForbiddenError,
   LoginHostRefusedError,
   NetworkError,
@@ -118,16 +119,24 @@ function errorClassOf(status: number): typeof UnexpectedStatusError {
 
 /** The error for a request that got no answer, with the reason that lies deepest. */
 export function networkError(cause: unknown, host: string, purpose: string): NetworkError {
-  return new NetworkError(`${host} could not be reached for ${purpose}: ${reasonOf(cause)}`, {
-    cause,
-  });
+  const { message, code = "" } = reasonOf(cause);
+  const [fault] = CERTIFICATE_FAULTS.find(([, signs]) => signs.test(`${code} ${message}`)) ?? [];
+  const text = `${host} could not be reached for ${purpose}: ${message}`;
+  return new NetworkError(text, { cause }, fault);
 }
 
+/** How Node and Deno say what is wrong with a certificate; the words are those of Deno's `fetch`, which gives no code. */
+const CERTIFICATE_FAULTS: [CertificateFault, RegExp][] = [
+  ["misnamed", /^ERR_TLS_CERT_ALTNAME_INVALID|certificate: .*not valid for name/],
+  ["outOfTime", /^CERT_(HAS_EXPIRED|NOT_YET_VALID)|certificate: .*(expired|not valid yet)/],
+  ["untrusted", /^(UNABLE_TO_|[A-Z_]*SELF_SIGNED_CERT)|certificate: UnknownIssuer/],
+];
+
 /** `fetch` hides its reason in `cause`; where a host has several addresses, an AggregateError holds a reason for each. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): { message: string; code?: string } {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
+  if (!(error instanceof Error)) return { message: String(error) };
+  return error.cause instanceof Error ? reasonOf(error.cause) : error;
 }
 
 function excerpt(text: string): string {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
 import { UnexpectedStatusError } from "../../src/superoffice/errors.ts";
-import { readJson, unexpectedStatus } from "../../src/superoffice/http.ts";
+import { networkError, readJson, unexpectedStatus } from "../../src/superoffice/http.ts";
 
 const MIB = 1024 * 1024;
 
@@ -85,4 +85,37 @@ describe("unexpectedStatus", () => {
       assert.match(error.remedy, remedy);
     });
   }
+});
+
+describe("networkError", () => {
+  const explain = (message: string, code?: string) => {
+    const reason = Object.assign(new Error(message), code === undefined ? {} : { code });
+    return networkError(new TypeError("fetch failed", { cause: reason }), "host", "the test");
+  };
+
+  // As Node says it, and Deno's `fetch`, which gives no code.
+  const faults: [fault: string, remedy: RegExp, message: string, code?: string][] = [
+    ["untrusted", /\(CA\)/, "unable to get local issuer", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"],
+    ["untrusted", /\(CA\)/, "self-signed certificate", "DEPTH_ZERO_SELF_SIGNED_CERT"],
+    ["untrusted", /\(CA\)/, "self-signed certificate in chain", "SELF_SIGNED_CERT_IN_CHAIN"],
+    ["untrusted", /\(CA\)/, "client error (Connect): invalid peer certificate: UnknownIssuer"],
+    ["outOfTime", /clock/, "certificate is not yet valid", "CERT_NOT_YET_VALID"],
+    ["outOfTime", /clock/, "invalid peer certificate: certificate expired: verification time 1"],
+    ["outOfTime", /clock/, "invalid peer certificate: certificate not valid yet: verification …"],
+    ["misnamed", /name/, 'invalid peer certificate: certificate not valid for name "host"; …'],
+  ];
+  for (const [fault, remedy, message, code] of faults) {
+    test(`calls a certificate ${fault} of which it is said: ${message}`, () => {
+      const error = explain(message, code);
+      assert.equal(error.message, `host could not be reached for the test: ${message}`);
+      assert.equal(error.certificateFault, fault);
+      assert.match(error.remedy, remedy);
+    });
+  }
+
+  test("speaks of no certificate where the connection broke", () => {
+    const { certificateFault, remedy } = explain("read ECONNRESET", "ECONNRESET");
+    assert.equal(certificateFault, undefined);
+    assert.match(remedy, /firewall/);
+  });
 });
