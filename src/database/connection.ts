@@ -59,6 +59,11 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
   }
 }
 
+/** The way to trust a server with sslmode=verify-full: the client takes no other. */
+const TRUST =
+  "The certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, " +
+  "PEM; sslrootcert is not read.";
+
 /** Says what is wrong with the database, where, and what to do, for an error that a query threw. */
 export function explainDatabaseError(cause: unknown, database: Database): DatabaseError {
   const { host, port, database: name, user } = database.options;
@@ -99,18 +104,51 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
         `The user «${user}» may not do this in «${name}» at ${place}: ${message}`,
         `Grant it: grant select, update on customers to "${user}" (and insert, delete for the command customers)`,
       );
+    case "42704":
+      return explain(
+        `The database server ${place} does not know what DATABASE_URL asks for: ${message}`,
+        `Take that out of DATABASE_URL. ${TRUST}`,
+      );
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+      return explain(
+        `The certificate of the database server ${place} comes from nobody whom this machine trusts: ${message}`,
+        // On Deno the same is said of one that is out of its time.
+        `${TRUST} Check this machine's clock and the certificate's dates, too.`,
+      );
+    case "CERT_HAS_EXPIRED":
+    case "CERT_NOT_YET_VALID":
+      return explain(
+        `The certificate of the database server ${place} is out of its time: ${message}`,
+        "Check this machine's clock; if it is right, have the server's certificate renewed.",
+      );
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return explain(
+        `The certificate of the database server ${place} is for another name: ${message}`,
+        "Put the name that is in the certificate into DATABASE_URL, not an address in digits.",
+      );
     case "QUERY_TIMEOUT":
       return explain(
         `The database «${name}» at ${place} gave ${message}`,
         "See whether a transaction that was left open holds a lock on customers (pg_stat_activity).",
       );
+    case "ECONNRESET":
+      if (/before secure TLS connection/.test(message)) {
+        return explain(
+          `The database server ${place} takes no encrypted connections (TLS)`,
+          "Turn them on there (ssl = on); only where nobody can listen in, take sslmode out of DATABASE_URL instead.",
+        );
+      }
+    // falls through
     case "ECONNREFUSED":
     case "ENOTFOUND":
     case "EAI_AGAIN":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
     case "ETIMEDOUT":
-    case "ECONNRESET":
     case "CONNECT_TIMEOUT":
     case "CONNECTION_CLOSED":
     case "CONNECTION_DESTROYED":

@@ -60,6 +60,17 @@ test("a database that does not exist is named, with the command that creates it"
   await close();
 });
 
+test("where DATABASE_URL names a file of authorities, what does that here is told", async () => {
+  const message = 'unrecognized configuration parameter "sslrootcert"';
+  const { port, close } = await startRefusingServer("42704", message);
+  const error = await errorAt(
+    `postgres://vendor:hunter2@127.0.0.1:${port}/crm?sslrootcert=authority.pem`,
+  );
+  assert.match(error.message, /DATABASE_URL.*sslrootcert/);
+  assert.match(error.remedy, /NODE_EXTRA_CA_CERTS/);
+  await close();
+});
+
 test("a server that is gone is named with host and port", async () => {
   const { port, close } = await startRefusingServer("57P03", "");
   await close();
