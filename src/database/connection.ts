@@ -62,7 +62,7 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
 /** The way to trust a server with sslmode=verify-full: the client takes no other. */
 const TRUST =
   "The certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, " +
-  "PEM; sslrootcert is not read.";
+  "PEM, in the environment at the start (not in .env); sslrootcert is not read.";
 
 /** Says what is wrong with the database, where, and what to do, for an error that a query threw. */
 export function explainDatabaseError(cause: unknown, database: Database): DatabaseError {

@@ -88,7 +88,8 @@ export const ADVICE: Record<string, Advice> = {
     here: (error) =>
       error === undefined ||
         (error as { certificateFault?: string }).certificateFault === "untrusted"
-        ? "A certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, PEM."
+        ? "A certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, PEM, in the " +
+          "environment at the start (not in .env)."
         : "",
   },
   REQUEST_TIMEOUT: {
