@@ -59,5 +59,6 @@ function mayPass(status: number | undefined, error: unknown, onceOnly = false): 
   if (status === 429 || status === 503) return true;
   if (onceOnly) return false;
   if (status !== undefined) return status === 408 || status >= 500;
-  return error instanceof NetworkError || error instanceof RequestTimeoutError;
+  if (error instanceof NetworkError) return error.certificateFault === undefined;
+  return error instanceof RequestTimeoutError;
 }
