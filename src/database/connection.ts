@@ -16,11 +16,13 @@ export class DatabaseError extends Error {
 /** A client of the Postgres that holds the table `customers`. */
 export type Database = postgres.Sql;
 
+const APPLICATION_NAME = "system-user-service-console";
+
 /** A client for the Postgres that holds the table `customers`. It connects when it is first used. */
 export function openDatabase(databaseUrl: string): Database {
   return postgres(databaseUrl, {
     connect_timeout: 10,
-    connection: { application_name: "system-user-service-console" },
+    connection: { application_name: APPLICATION_NAME },
     onnotice: () => {},
   });
 }
@@ -53,10 +55,27 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
   try {
     return await Promise.race([query, tooLong]);
   } catch (cause) {
+    if ((cause as { code?: string }).code === READ_ONLY) await dropConnectionOf(query, database);
     throw explainDatabaseError(cause, database);
   } finally {
     clearTimeout(timer);
   }
+}
+
+const READ_ONLY = "25006";
+
+/** A session may stay read-only when the database is that no more: the next query is to begin a new one. */
+async function dropConnectionOf(
+  query: object,
+  database: Database,
+): Promise<void> {
+  const { state } = query as { state?: { pid: number } | null };
+  if (!state) return;
+  const drop = database`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where pid = ${state.pid} and application_name = ${APPLICATION_NAME}`;
+  // It may have been the same session, which then does not answer any more.
+  await drop.catch(() => {});
 }
 
 /** The way to trust a server with sslmode=verify-full: the client takes no other. */
@@ -129,6 +148,11 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
       return explain(
         `The certificate of the database server ${place} is for another name: ${message}`,
         "Put the name that is in the certificate into DATABASE_URL, not an address in digits.",
+      );
+    case READ_ONLY:
+      return explain(
+        `The database «${name}» at ${place} is read-only for now: ${message}`,
+        "See whether it is a standby, or was set so (default_transaction_read_only); it is tried again.",
       );
     case "QUERY_TIMEOUT":
       return explain(

@@ -32,6 +32,10 @@ export const ADVICE: Record<string, Advice> = {
     means: "the row holds no system user token",
     here: "Done here: npm run customers -- add … --replace.",
   },
+  CONTEXT_IDENTIFIER_WRONG: {
+    means: "the row's context identifier cannot be one; nothing was asked",
+    here: "Set here: context_identifier in the row.",
+  },
   SIGNATURE_INVALID: {
     means: "the private key is not the one whose public half is registered",
     here: "npm run doctor prints the public half.",

@@ -32,6 +32,13 @@ export class PrivateKeyError extends ExplainedError {
   }
 }
 
+/** The context identifier cannot be one, so that nobody was asked about it. */
+export class ContextIdentifierError extends ExplainedError {
+  static override readonly code = "CONTEXT_IDENTIFIER_WRONG";
+  static override readonly remedy =
+    "Compare it with the one that came with the customer's approval: Cust and digits, as in Cust12345.";
+}
+
 /** The signer (the private key, or a key vault behind it) did not sign. */
 export class SigningError extends ExplainedError {
   static override readonly code = "SIGNING_FAILED";

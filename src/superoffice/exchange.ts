@@ -11,7 +11,7 @@ import {
 } from "./errors.ts";
 import { cutBetweenWords, readJson, type Send, serverTimeOf, unexpectedStatus } from "./http.ts";
 import type { KeySet } from "./keySet.ts";
-import type { Application } from "./tenant.ts";
+import { type Application, assertContextIdentifier } from "./tenant.ts";
 import { validateJwt } from "./validateJwt.ts";
 
 const answerSchema = z.object({
@@ -68,7 +68,7 @@ export async function exchange(
  * Asks for the JWT that holds a tenant's system user ticket. It is a secret, and not to be trusted before it was validated.
  *
  * Throws a kind of {@link ExchangeRefusedError} when SuperOffice refuses, an `UnexpectedStatusError`, an
- * `UnreadableAnswerError`, and what {@link Send} throws.
+ * `UnreadableAnswerError`, a `ContextIdentifierError`, and what {@link Send} throws.
  *
  * @example
  * ```ts
@@ -83,6 +83,7 @@ export async function askForJwt(
   application: Application,
   send: Send,
 ): Promise<string> {
+  assertContextIdentifier(contextIdentifier);
   const answer = await send({
     purpose: EXCHANGE,
     method: "POST",

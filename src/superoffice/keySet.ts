@@ -16,7 +16,10 @@ export interface KeySet {
 const MAX_AGE_MS = 10 * 60 * 1000;
 const NOTHING_NEW_MS = 30 * 1000;
 
-const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) });
+// What else a key holds is not needed, and could be nested without end.
+const text = z.string().optional();
+const key = z.object({ kty: z.string(), kid: text, use: text, alg: text, n: text, e: text });
+const keySetSchema = z.object({ keys: z.array(key).min(1) });
 
 /** Asks the login host for its JWK Set. Needs no credentials. Throws what {@link Send} throws. */
 export function askForKeySet(loginUrl: string, send: Send): Promise<HttpAnswer> {

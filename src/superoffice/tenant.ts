@@ -1,4 +1,4 @@
-import { WrongTenantError } from "./errors.ts";
+import { ContextIdentifierError, WrongTenantError } from "./errors.ts";
 
 /** The vendor's application, as far as SuperOffice has to know it. */
 export interface Application {
@@ -37,4 +37,14 @@ export function assertSameTenant(
 ): void {
   if (answered == null || asked.toLowerCase() === answered.toLowerCase()) return;
   throw new WrongTenantError(`The answer to ${purpose} speaks of the tenant ${answered}`);
+}
+
+/**
+ * Throws {@link ContextIdentifierError} for what cannot be a context identifier, since it would ask something else: one without
+ * any letter or digit, such as `..`, or with a control character.
+ */
+export function assertContextIdentifier(contextIdentifier: string): void {
+  if (/[\p{L}\p{N}]/u.test(contextIdentifier) && !/\p{Cc}/u.test(contextIdentifier)) return;
+  const shown = JSON.stringify(contextIdentifier);
+  throw new ContextIdentifierError(`${shown} is not a context identifier, so nothing was asked`);
 }

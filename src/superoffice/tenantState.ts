@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { TenantNotRunningError } from "./errors.ts";
 import { readJson, type Send, serverTimeOf, unexpectedStatus } from "./http.ts";
-import { assertSameTenant } from "./tenant.ts";
+import { assertContextIdentifier, assertSameTenant } from "./tenant.ts";
 import { trustedUrl } from "./trustedHost.ts";
 
 /** A tenant's state. */
@@ -56,7 +56,7 @@ const stateSchema = z.object({
 /**
  * Asks the login host for a tenant's state and address. Needs no credentials.
  *
- * Throws `UntrustedHostError` for an address that credentials may not go to, an `UnexpectedStatusError`, an
+ * Throws `ContextIdentifierError` for what cannot be one, `UntrustedHostError` for an address that credentials may not go to, an `UnexpectedStatusError`, an
  * `UnreadableAnswerError` or a `WrongTenantError` for an answer that is not the tenant's state, and what {@link Send} throws.
  *
  * @example
@@ -71,6 +71,7 @@ export async function readTenantState(
   loginUrl: string,
   send: Send,
 ): Promise<TenantState> {
+  assertContextIdentifier(contextIdentifier);
   const answer = await send({
     purpose: "reading the tenant's state",
     url: `${loginUrl}/api/state/${encodeURIComponent(contextIdentifier)}`,

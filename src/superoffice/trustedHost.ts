@@ -7,8 +7,8 @@ export function isLoopback(url: URL): boolean {
 }
 
 /**
- * Gives the URL when credentials may go there: https at the login host or, where that is SuperOffice's,
- * at another host under superoffice.com. Where the login host is loopback: loopback and nothing else.
+ * Gives the URL when credentials may go there: https at the login host or, where that is SuperOffice's, at another host under
+ * superoffice.com, on port 443 or the login host's own. Where the login host is loopback: loopback and nothing else.
  * Throws {@link UntrustedHostError} otherwise.
  */
 export function trustedUrl(url: string, loginUrl: string): URL {
@@ -19,7 +19,8 @@ export function trustedUrl(url: string, loginUrl: string): URL {
       if (isLoopback(target) && /^https?:$/.test(target.protocol)) return target;
     } else if (target.protocol === "https:") {
       if (target.host === login.host) return target;
-      if (isSuperOffice(login) && isSuperOffice(target)) return target;
+      const isUsualPort = ["", login.port].includes(target.port);
+      if (isUsualPort && isSuperOffice(login) && isSuperOffice(target)) return target;
     }
   }
   const shown = target?.origin ?? "(not a URL)";

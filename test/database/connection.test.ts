@@ -118,3 +118,21 @@ for (const { name, start } of testDatabases) {
     await close();
   });
 }
+
+for (const { name, start } of testDatabases.slice(1)) {
+  test(`the end of a time when the database was read-only is seen at once on ${name}`, async () => {
+    const { sql, databaseUrl, close } = await start();
+    const database = openDatabase(databaseUrl);
+    const result = { id: "1", contextIdentifier: "Cust1", syncedAt: null, error: null };
+    const databaseName = database.options.database;
+    await sql.unsafe(`alter database ${databaseName} set default_transaction_read_only = on`);
+    await assert.rejects(recordResults([result], database), { message: /is read-only for now/ });
+    const admin = openDatabase(`${databaseUrl}?default_transaction_read_only=off`);
+    await admin.unsafe(`alter database ${databaseName} set default_transaction_read_only = off`);
+    await admin.end();
+    await recordResults([result], database);
+    // The client waits for a session that the server ended.
+    await database.end({ timeout: 1 });
+    await close();
+  });
+}

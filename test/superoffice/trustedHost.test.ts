@@ -15,6 +15,9 @@ describe("trustedUrl lets credentials go to", () => {
       [PRODUCTION, "https://a.b.superoffice.com/Cust12345/api"],
       [PRODUCTION, "https://ONLINE3.SuperOffice.COM/Cust12345/api"],
       [PRODUCTION, "https://superoffice.com/"],
+      [PRODUCTION, "https://online3.superoffice.com:443/Cust12345/api"],
+      ["https://sod.superoffice.com:8443", "https://sod2.superoffice.com:8443/Cust12345/api"],
+      ["https://sod.superoffice.com:8443", "https://sod2.superoffice.com/Cust12345/api"],
       [OWN_PROXY, "https://superoffice.example.com:8443/Cust12345/api"],
       [LOOPBACK, "http://127.0.0.1:5001/Cust12345/api"],
       [LOOPBACK, "http://localhost:5001/Cust12345/api"],
@@ -33,6 +36,9 @@ describe("trustedUrl keeps credentials from", () => {
   for (
     const [loginUrl, url] of [
       [PRODUCTION, "http://online3.superoffice.com/Cust12345/api"],
+      [PRODUCTION, "https://online3.superoffice.com:8443/Cust12345/api"],
+      [PRODUCTION, "https://online.superoffice.com:22/Cust12345/api"],
+      ["https://sod.superoffice.com:8443", "https://sod2.superoffice.com:8444/Cust12345/api"],
       [PRODUCTION, "https://evil.example/Cust12345/api"],
       [PRODUCTION, "https://evilsuperoffice.com/"],
       [PRODUCTION, "https://superoffice.com.evil.example/"],
