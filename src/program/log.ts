@@ -11,7 +11,6 @@ import {
   type Sink,
 } from "@logtape/logtape";
 import { SettingsError } from "./errors.ts";
-import { printable } from "./printable.ts";
 
 /** How the console's log is written. */
 export interface LogSettings {
@@ -123,15 +122,28 @@ const MARKS: Record<LogLevel, string> = {
   fatal: "✗",
 };
 
-const toMessage = getTextFormatter({ value: "bare", format: ({ message }) => message });
-
 function jsonFormatter(redact: (text: string) => string): Formatter {
   const safe = (_: string, value: unknown) => typeof value === "string" ? redact(value) : value;
+  const toMessage = getTextFormatter({ value: "bare", format: ({ message }) => message });
   return (record) => {
     const { timestamp, level, properties } = record;
     const message = toMessage(record).trimEnd();
-    const line = { time: new Date(timestamp).toISOString(), level, message, ...properties };
-    // Again for the properties' names.
-    return `${printable(JSON.stringify(line, safe))}\n`;
+    const line = { time: new Date(timestamp).toISOString(), level, message };
+    const whole = { ...line, ...properties };
+    const isSafe = (json: string | undefined) => json !== undefined && redact(json) === json;
+    // Mostly there is nothing to hide. Where a property's name is not safe either, the message has to do.
+    const json = [toJson(whole), toJson(whole, safe)].find(isSafe) ?? toJson(line, safe);
+    return `${json}\n`;
   };
+}
+
+/** Undefined for what JSON cannot hold, which a script may give. */
+function toJson(line: object, replacer = (_: string, value: unknown) => value): string | undefined {
+  const replace = (name: string, value: unknown) =>
+    typeof value === "bigint" ? String(value) : replacer(name, value);
+  try {
+    return JSON.stringify(line, replace);
+  } catch {
+    return undefined;
+  }
 }

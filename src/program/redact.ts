@@ -1,4 +1,4 @@
-import { decoded } from "./decoded.ts";
+import { readingsOf } from "./decoded.ts";
 import type { KnownSecrets } from "./knownSecrets.ts";
 import { printable } from "./printable.ts";
 
@@ -20,7 +20,7 @@ const FORMS = [
   String.raw`\beyJ[\w-]{8,}(?:\.[\w-]*)*`,
   String.raw`\.\d{12}\.[A-Za-z0-9+/\\]{40,}={0,2}`,
   String.raw`-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?`,
-  String.raw`<(?:D|P|Q|DP|DQ|InverseQ)>[^<]*`,
+  String.raw`<(?:D|P|Q|DP|DQ|InverseQ)>[A-Za-z0-9+/=\s\\]{16,}`,
 ].join("|");
 const CREDENTIAL = new RegExp(FORMS);
 const CREDENTIALS = new RegExp(FORMS, "g");
@@ -28,9 +28,6 @@ const CREDENTIALS = new RegExp(FORMS, "g");
 /** What may be Base64; a secret's piece is recognised wherever it begins. */
 const BASE64 = /[A-Za-z0-9+/_-]{12,}={0,2}/g;
 const BASE64_PHASES = [0, 1, 2, 3];
-
-/** How often a text can have been encoded, one time on top of the other. */
-const MOST_LAYERS = 3;
 
 /**
  * Gives the function that hides the secrets, and all that has the form of a credential: as they are, and as they stand in JSON,
@@ -46,21 +43,8 @@ export function createRedact(secrets: KnownSecrets): Redact {
     const plain = secrets.findIn(text).sort((a, b) => b.length - a.length)
       .reduce((text, secret) => text.replaceAll(secret, HIDDEN), text)
       .replace(CREDENTIALS, HIDDEN);
-    const revealing = revealed(plain);
-    return revealing === undefined ? plain.replace(BASE64, hideBase64) : hide(revealing);
-  }
-
-  /** The text as it reads when what is encoded in it is not, where a secret comes out of that. */
-  function revealed(text: string): string | undefined {
-    let layer = text;
-    for (let count = 0; count < MOST_LAYERS; count++) {
-      const forms = decoded(layer);
-      const revealing = forms.find(holdsSecret);
-      if (revealing !== undefined) return revealing;
-      if (forms[0] === undefined) return undefined;
-      layer = forms[0];
-    }
-    return undefined;
+    for (const reading of readingsOf(plain)) if (holdsSecret(reading)) return hide(reading);
+    return plain.replace(BASE64, hideBase64);
   }
 
   function hideBase64(run: string): string {

@@ -173,7 +173,8 @@ export function faultsOf(error: z.ZodError): string[] {
 
 /** Signs that a password's address needs written as %40 and the like would make its rest the host. */
 function isPostgresUrl(text: string): boolean {
-  return /^postgres(ql)?:\/\/([^@/?#]*@)?[^@/?#]+([/?][^@#]*)?$/.test(text) &&
+  return !/\p{Cc}/u.test(text) &&
+    /^postgres(ql)?:\/\/([^@/?#]*@)?[^@/?#]+([/?][^@#]*)?$/.test(text) &&
     !/%(?![\da-f]{2})/i.test(text) && (URL.canParse(text) || text.includes(","));
 }
 

@@ -34,7 +34,7 @@ export function namesNoTarget(variables: Variables): boolean {
 export function secretsOf(variables: Variables): string[] {
   const { SUPEROFFICE_CLIENT_SECRET: clientSecret = "", DATABASE_URL: databaseUrl = "" } =
     variables;
-  const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/)?.[1];
+  const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/s)?.[1];
   if (password === undefined) return [clientSecret];
   try {
     return [clientSecret, password, decodeURIComponent(password)];

@@ -48,7 +48,7 @@ export interface SuperOffice {
 export async function createSuperOffice(
   { loginUrl, clientSecret, privateKey, send = sendByFetch }: SuperOfficeOptions,
 ): Promise<SuperOffice> {
-  const application = { loginUrl: loginUrl.replace(/\/+$/, ""), clientSecret };
+  const application = { loginUrl: loginUrl.replace(/(?<!\/)\/+$/, ""), clientSecret };
   const sign = typeof privateKey === "string"
     ? createSigner(await importPrivateKey(privateKey))
     : privateKey;

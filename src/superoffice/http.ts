@@ -53,6 +53,8 @@ export interface HttpAnswer {
 /** What a {@link Send} takes for granted where the request does not say it. */
 export const HTTP_DEFAULTS = { timeoutMs: 30_000, maxBytes: 1024 * 1024 } as const;
 
+const MOST_FAULTS = 10;
+
 /** Gives an answer's JSON in the schema's shape, or throws {@link UnreadableAnswerError}. */
 export function readJson<T>(answer: Omit<HttpAnswer, "headers">, schema: z.ZodType<T>): T {
   const text = textOf(answer);
@@ -68,9 +70,12 @@ export function readJson<T>(answer: Omit<HttpAnswer, "headers">, schema: z.ZodTy
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  const faults = parsed.error.issues.slice(0, MOST_FAULTS)
+    .map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
   throw new UnreadableAnswerError(
-    `${answer.host} answered ${answer.purpose} with JSON of another form (${faults.join("; ")})`,
+    `${answer.host} answered ${answer.purpose} with JSON of another form (${
+      cutBetweenWords(faults, 1000)
+    })`,
     { cause: parsed.error },
   );
 }
@@ -91,7 +96,7 @@ export function serverTimeOf({ headers }: Pick<HttpAnswer, "headers">): Date | u
 /** How long an answer asks to wait, in milliseconds: `Retry-After` holds seconds, or a date by the host's own clock. */
 export function retryAfterMsOf({ headers }: Pick<HttpAnswer, "headers">): number {
   const value = String(headers["retry-after"]);
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, Number.MAX_SAFE_INTEGER);
   const ms = Date.parse(value) - (serverTimeOf({ headers })?.getTime() ?? NaN);
   return ms > 0 ? ms : 0;
 }
@@ -142,7 +147,7 @@ function reasonOf(error: unknown): { message: string; code?: string } {
 function excerpt(text: string): string {
   // Few letters are searched for markup: in many it would take minutes.
   const start = cutBetweenWords(
-    cutBetweenWords(text, 4000).replace(/<[^>]*>|\s+/g, " ").replace(/ +/g, " ").trim(),
+    cutBetweenWords(text, 4000).replace(/<[!/?a-z][^<>]*>|\s+/gi, " ").replace(/ +/g, " ").trim(),
     120,
   );
   return start === "" ? "" : ` («${start}»)`;

@@ -45,7 +45,7 @@ export async function importPrivateKey(text: string): Promise<CryptoKey> {
 
 /** Gives the key that a text holds, for who needs its public half. Throws as {@link importPrivateKey} does. */
 export function parsePrivateKey(text: string): KeyObject {
-  const clean = text.replace(/\\r|\\n/g, "\n").replace(/^[\uFEFF\s"']+|[\s"']+$/g, "");
+  const clean = text.replace(/\\r|\\n/g, "\n").replace(/^[\uFEFF\s"']+|(?<![\s"'])[\s"']+$/g, "");
   const key = clean.startsWith("<") ? fromXml(clean) : fromPem(clean);
   assertSigns(key);
   return key;

@@ -1,4 +1,5 @@
 import { ContextIdentifierError, WrongTenantError } from "./errors.ts";
+import { cutBetweenWords } from "./http.ts";
 
 /** The vendor's application, as far as SuperOffice has to know it. */
 export interface Application {
@@ -36,7 +37,9 @@ export function assertSameTenant(
   purpose: string,
 ): void {
   if (answered == null || asked.toLowerCase() === answered.toLowerCase()) return;
-  throw new WrongTenantError(`The answer to ${purpose} speaks of the tenant ${answered}`);
+  throw new WrongTenantError(
+    `The answer to ${purpose} speaks of the tenant ${cutBetweenWords(answered, 100)}`,
+  );
 }
 
 /**
@@ -45,6 +48,6 @@ export function assertSameTenant(
  */
 export function assertContextIdentifier(contextIdentifier: string): void {
   if (/[\p{L}\p{N}]/u.test(contextIdentifier) && !/\p{Cc}/u.test(contextIdentifier)) return;
-  const shown = JSON.stringify(contextIdentifier);
+  const shown = JSON.stringify(cutBetweenWords(contextIdentifier, 100));
   throw new ContextIdentifierError(`${shown} is not a context identifier, so nothing was asked`);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { TenantNotRunningError } from "./errors.ts";
-import { readJson, type Send, serverTimeOf, unexpectedStatus } from "./http.ts";
+import { cutBetweenWords, readJson, type Send, serverTimeOf, unexpectedStatus } from "./http.ts";
 import { assertContextIdentifier, assertSameTenant } from "./tenant.ts";
 import { trustedUrl } from "./trustedHost.ts";
 
@@ -30,7 +30,7 @@ const STATE_NAMES: Record<number, string> = {
   12: "MigrationPending",
 };
 
-const STATE_MEANINGS: Record<string, string> = {
+const STATE_MEANINGS = {
   Provisioning: "it is being set up",
   Deleted: "it was deleted",
   Suspended: "SuperOffice has closed it for now",
@@ -81,16 +81,20 @@ export async function readTenantState(
   const { ContextIdentifier, State, IsRunning, Api, ValidUntil } = readJson(answer, stateSchema);
   assertSameTenant(contextIdentifier, ContextIdentifier, answer.purpose);
   if (Api) trustedUrl(Api, loginUrl);
-  const state = State ?? "Unknown";
+  const state = cutBetweenWords(State ?? "Unknown", 100);
   return {
     state,
     isRunning: IsRunning ?? (state === "Running" || state === "OnlineMaintenance"),
-    // In its usual form, without a slash at its end.
-    api: Api ? new URL(Api).href.replace(/\/+$/, "") : null,
+    api: Api ? usualForm(Api) : null,
     // Both times are the login host's, so that this machine's clock does not matter.
     validForMs:
       Math.max(0, Date.parse(ValidUntil ?? "") - (serverTimeOf(answer)?.getTime() ?? NaN)) || 0,
   };
+}
+
+/** Without slashes at its end, which are looked for where they begin: an answer can hold very many. */
+function usualForm(api: string): string {
+  return new URL(api).href.replace(/(?<!\/)\/+$/, "");
 }
 
 /**
@@ -103,5 +107,8 @@ export async function readTenantState(
  */
 export function addressOf({ state, isRunning, api }: TenantState): string {
   if (isRunning && api !== null) return api;
-  throw new TenantNotRunningError(state, STATE_MEANINGS[state] ?? "SuperOffice does not say why");
+  const meaning = Object.hasOwn(STATE_MEANINGS, state)
+    ? STATE_MEANINGS[state as keyof typeof STATE_MEANINGS]
+    : "SuperOffice does not say why";
+  throw new TenantNotRunningError(state, meaning);
 }

@@ -13,7 +13,8 @@ export function isLoopback(url: URL): boolean {
  */
 export function trustedUrl(url: string, loginUrl: string): URL {
   const login = new URL(loginUrl);
-  const target = URL.canParse(url) ? new URL(url) : undefined;
+  // A URL object forgives blanks and control characters, whoever sends to the text itself may not.
+  const target = URL.canParse(url) && !/[\0-\x20]/.test(url) ? new URL(url) : undefined;
   if (target !== undefined && target.username === "" && target.password === "") {
     if (isLoopback(login)) {
       if (isLoopback(target) && /^https?:$/.test(target.protocol)) return target;
@@ -23,7 +24,7 @@ export function trustedUrl(url: string, loginUrl: string): URL {
       if (isUsualPort && isSuperOffice(login) && isSuperOffice(target)) return target;
     }
   }
-  const shown = target?.origin ?? "(not a URL)";
+  const shown = target?.origin.slice(0, 300) ?? "(not a URL)";
   throw new UntrustedHostError(
     `The tenant's address ${shown} is not one that ${login.host} vouches for, so nothing was sent there`,
   );

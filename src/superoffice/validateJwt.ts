@@ -134,7 +134,9 @@ function readClaims(payload: string): z.infer<typeof claimsSchema> {
     return claimsSchema.parse(JSON.parse(payload));
   } catch (cause) {
     if (!(cause instanceof z.ZodError)) throw invalid("its payload is not JSON", cause);
-    const claims = cause.issues.map(({ path }) => String(path[0]).replace(CLAIM, ""));
+    const claims = cause.issues.map(({ path }) =>
+      String(path[0] ?? "all of them").replace(CLAIM, "")
+    );
     throw invalid(`claims are missing or malformed: ${claims.join(", ")}`, cause);
   }
 }
