@@ -1,4 +1,3 @@
-import { basename, dirname, extname } from "node:path";
 import {
   configure,
   dispose,
@@ -39,7 +38,7 @@ export async function openLog(
   const toLine = format === "json" ? jsonFormatter(redact) : textFormatter(redact);
   const toConsole = isTerminal && format === "text" ? terminalFormatter(redact) : toLine;
   const sinks: Record<string, Sink> = { console: (record) => write(toConsole(record)) };
-  if (file !== undefined) sinks["file"] = await openDailyFile(file, keepDays, toLine);
+  if (file !== undefined) sinks["file"] = await openFileSink(file, keepDays, toLine);
   await configure({
     reset: true,
     sinks,
@@ -56,36 +55,25 @@ export async function closeLog(): Promise<void> {
   await dispose();
 }
 
-async function openDailyFile(
+async function openFileSink(
   path: string,
   keepDays: number,
-  formatter: (record: LogRecord) => string,
-): Promise<Sink> {
-  const ending = extname(path);
-  const name = basename(path, ending);
-  const { getTimeRotatingFileSink } = await import("@logtape/file");
+  toLine: (record: LogRecord) => string,
+): Promise<Sink & AsyncDisposable> {
+  const { openLogFile } = await import("./logFile.ts");
+  const tell = (reason: string) => {
+    const message =
+      "The log file {file} cannot be written: {reason}. Look whether the disk is full, or the folder's " +
+      "rights have changed; the lines are kept for now, and it is tried again each second.";
+    getLogger(["console"]).warn(message, { file: path, reason });
+  };
   try {
-    return getTimeRotatingFileSink({
-      formatter,
-      directory: dirname(path),
-      filename: (day) => `${name}-${localDate(day)}${ending}`,
-      parseFilename: (file) => {
-        const date = file.startsWith(`${name}-`) && file.endsWith(ending) &&
-          file.slice(name.length + 1, file.length - ending.length);
-        return date && /^\d{4}-\d\d-\d\d$/.test(date) ? new Date(`${date}T00:00:00`) : null;
-      },
-      maxAgeMs: keepDays * 24 * 3600 * 1000,
-      nonBlocking: true,
-      flushInterval: 1000,
-    });
+    const file = await openLogFile(path, keepDays, tell);
+    const sink = (record: LogRecord) => file.write(toLine(record));
+    return Object.assign(sink, { [Symbol.asyncDispose]: file.close });
   } catch (error) {
     throw new SettingsError([`LOG_FILE: ${path} cannot be written: ${(error as Error).message}`]);
   }
-}
-
-function localDate(day: Date): string {
-  const twoDigits = (number: number) => String(number).padStart(2, "0");
-  return `${day.getFullYear()}-${twoDigits(day.getMonth() + 1)}-${twoDigits(day.getDate())}`;
 }
 
 type Formatter = (record: LogRecord) => string;
