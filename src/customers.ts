@@ -25,7 +25,7 @@ import { formatCustomers } from "./program/formatCustomers.ts";
 import { createSecrets } from "./program/knownSecrets.ts";
 import { createRedact } from "./program/redact.ts";
 import { faultsOf, targetSchema } from "./program/settings.ts";
-import { readVariables, secretsOf, type Variables } from "./program/variables.ts";
+import { secretsOf, takeVariables, type Variables } from "./program/variables.ts";
 import { ask, faultOfToken, readInput } from "./program/terminal.ts";
 
 const SCHEMA = new URL("../fixtures/schema.sql", import.meta.url);
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
     await write(process.stdout, CUSTOMERS_HELP);
     return EXIT_OK;
   }
-  const database = openDatabase(readDatabaseUrl(await readVariables()));
+  const database = openDatabase(readDatabaseUrl(await takeVariables()));
   try {
     return await RUNS[request.command](database, request);
   } finally {

@@ -8,7 +8,7 @@ import { UsageError } from "./program/errors.ts";
 import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
 import { createSecrets } from "./program/knownSecrets.ts";
 import { createRedact } from "./program/redact.ts";
-import { readVariables, secretsOf } from "./program/variables.ts";
+import { secretsOf, takeVariables } from "./program/variables.ts";
 import { createSigner } from "./superoffice/signToken.ts";
 
 const HELP = `The doctor: checks what a log-on needs, one thing after the other, for one customer.
@@ -43,7 +43,7 @@ async function main(): Promise<number> {
     await print(HELP);
     return EXIT_OK;
   }
-  const variables = await readVariables();
+  const variables = await takeVariables();
   const startDemo = findDemo(demo, variables);
   // Hidden even where they are not what they should be.
   for (const secret of secretsOf(variables)) secrets.add(secret);

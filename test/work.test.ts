@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { writeFile } from "node:fs/promises";
+import { chmod, copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Place, StandIn } from "../fixtures/standIn.ts";
@@ -37,7 +37,11 @@ for (const [sample, summary] of SAMPLES) {
   test(`the sample ${sample} does its work in each tenant`, async () => {
     const path = fileURLToPath(new URL(`../fixtures/work/${sample}`, import.meta.url));
     await fillTable(database.sql, threeTenants);
-    const { exitCode, output } = await runConsole(["--once", "--work", path], settings);
+    const grants = "Deno" in globalThis && sample.includes("WebApi")
+      ? ["--allow-env", "--allow-read"]
+      : [];
+    const args = ["--once", "--work", path, ...grants];
+    const { exitCode, output } = await runConsole(args, settings);
     assert.match(output, summary);
     assert.match(output, /3 logged on, 0 skipped, 0 failed/);
     assert.equal(exitCode, 0);
@@ -221,4 +225,73 @@ test("a POST that may have done its work is not repeated, a GET is", async () =>
   assert.ok(await callsOf("POST", { status: 429 }) > 1);
   assert.ok(await callsOf("GET", "reset") > 1);
   await standIn.close();
+});
+
+test("on Deno a work script reaches nothing but its tenant, and finds no secret", {
+  skip: !("Deno" in globalThis),
+}, async () => {
+  const folder = emptyFolder();
+  const other = join(folder, "another-application.pem");
+  await writeFile(other, "key");
+  const { SUPEROFFICE_PRIVATE_KEY_FILE: keyFile = "" } = settings;
+  const path = join(folder, "curious.ts");
+  await writeFile(
+    path,
+    `
+    import process from "node:process";
+    import { readFile, writeFile } from "node:fs/promises";
+    import { connect } from "node:net";
+    const tries = {
+      "another's key": () => readFile(${JSON.stringify(other)}),
+      "its own key": () => readFile(${JSON.stringify(keyFile)}),
+      "the settings": () => readFile(".env"),
+      "the environment": () => { if (process.env.SUPEROFFICE_CLIENT_SECRET || process.env.DATABASE_URL) return 1; throw 0; },
+      "the process": () => readFile("/proc/self/environ"),
+      "writing": () => writeFile("x", "y"),
+      "a program": () => new Deno.Command("id").output(),
+      "a host": () => Deno.connect({ hostname: "192.0.2.1", port: 80 }),
+    };
+    export default async () => {
+      const got = [];
+      for (const [what, attempt] of Object.entries(tries)) {
+        try { await attempt(); got.push(what); } catch { /* as it should be */ }
+      }
+      return { summary: "it got " + (got.join(", ") || "nothing") };
+    };`,
+  );
+  await writeFile(join(folder, ".env"), "POLL_SECONDS=15\n");
+  await fillTable(database.sql, threeTenants.slice(0, 1));
+  const { output } = await runConsole(["--once", "--work", path], settings, folder);
+  assert.match(output, /Cust10001: it got nothing$/m);
+});
+
+test("what the console took from its environment is no longer there for a work script", async () => {
+  const folder = emptyFolder();
+  const path = join(folder, "curious.ts");
+  await writeFile(
+    path,
+    `
+    import process from "node:process";
+    export default async () => ({
+      summary: "it got " + [process.env.SUPEROFFICE_CLIENT_SECRET, process.env.DATABASE_URL].join("") + "nothing",
+    });`,
+  );
+  await fillTable(database.sql, threeTenants.slice(0, 1));
+  const { output } = await runConsole(["--once", "--work", path], settings, folder);
+  assert.match(output, /Cust10001: it got nothing$/m);
+});
+
+test("a key or settings that every user may read are warned of, with what to type", async () => {
+  const folder = emptyFolder();
+  const key = join(folder, "key.pem");
+  await copyFile(settings["SUPEROFFICE_PRIVATE_KEY_FILE"]!, key);
+  await writeFile(join(folder, ".env"), "");
+  const variables = { ...settings, SUPEROFFICE_PRIVATE_KEY_FILE: "key.pem" };
+  for (const file of [key, join(folder, ".env")]) await chmod(file, 0o644);
+  const { output } = await runConsole(["--once"], variables, folder);
+  assert.match(output, /WARNING \.env holds a secret.*: chmod o= \.env$/m);
+  assert.match(output, /WARNING key\.pem holds a secret.*: chmod o= key\.pem$/m);
+  for (const file of [key, join(folder, ".env")]) await chmod(file, 0o640);
+  const { output: quiet } = await runConsole(["--once"], variables, folder);
+  assert.doesNotMatch(quiet, /WARNING/);
 });

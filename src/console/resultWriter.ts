@@ -98,6 +98,7 @@ export function createResultWriter(
   function start(): void {
     clearTimeout(timer);
     timer = undefined;
+    if (waiting.size === 0) return;
     writing ??= writeBatch().finally(() => {
       writing = undefined;
       startWhenDue();

@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { SettingsError } from "../program/errors.ts";
 import { faultOfKeyNames, readKey } from "../program/readKey.ts";
 import { type InspectedSettings, inspectSettings } from "../program/settings.ts";
+import { faultOfRights } from "../program/secretFile.ts";
 import type { Variables } from "../program/variables.ts";
 import { parsePrivateKey } from "../superoffice/privateKey.ts";
 import { createSigner, type Signer } from "../superoffice/signToken.ts";
@@ -67,7 +68,9 @@ export async function* checkKey(
   return yield* check("key", needs, async () => {
     const { text, privateKey } = await readKey(variables);
     const publicKey = createPublicKey(parsePrivateKey(text));
-    return showKey({ sign: createSigner(privateKey), publicKey }, formOf(text));
+    const shown = showKey({ sign: createSigner(privateKey), publicKey }, formOf(text));
+    const fault = await faultOfRights(variables["SUPEROFFICE_PRIVATE_KEY_FILE"] ?? "");
+    return { ...shown, details: [...shown.details ?? [], ...(fault === undefined ? [] : [fault])] };
   });
 }
 

@@ -40,7 +40,7 @@ export async function openLogFile(
 
   async function append(): Promise<void> {
     const today = localDate(new Date());
-    await mkdir(naming.folder, { recursive: true });
+    await mkdir(naming.folder, { recursive: true, mode: 0o700 });
     // Opened each time, since it may have been moved or removed. It is its owner's alone.
     const name = `${naming.prefix}${today}${naming.ending}`;
     const file = await open(join(naming.folder, name), "a", 0o600);

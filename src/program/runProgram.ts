@@ -19,8 +19,9 @@ import { closeLog, openLog } from "./log.ts";
 import { print, printNow, printSoon } from "./output.ts";
 import { createSecrets } from "./knownSecrets.ts";
 import { createRedact } from "./redact.ts";
+import { closeSecretFiles } from "./secretFile.ts";
 import { readRunSettings, readSettings, type RunSettings, type Target } from "./settings.ts";
-import { readVariables, secretsOf } from "./variables.ts";
+import { secretsOf, takeVariables } from "./variables.ts";
 import { createStatusLine, showProgress } from "./statusLine.ts";
 import { createStopping } from "./stopping.ts";
 import { openTelemetry } from "./telemetry.ts";
@@ -79,14 +80,17 @@ export async function runProgram(service: Service): Promise<never> {
       await print(help ? HELP : `${await readVersion()}\n`);
       return EXIT_OK;
     }
-    const variables = await readVariables();
+    const variables = await takeVariables();
     if (work !== undefined) variables["WORK"] = work;
     for (const secret of secretsOf(variables)) secrets.add(secret);
     const startDemo = findDemo(demo, variables);
     if (startDemo === undefined) {
       const { run, target } = await readSettings(variables);
+      const faults = await closeSecretFiles([".env", variables["SUPEROFFICE_PRIVATE_KEY_FILE"]]);
       const loadedWork = await loadOwnWork(run);
-      return await serve({ run, target, work: loadedWork, once }, await openOwnLog(run));
+      const log = await openOwnLog(run);
+      for (const fault of faults) log.warn("{fault}", { fault });
+      return await serve({ run, target, work: loadedWork, once }, log);
     }
     const run = readRunSettings({ LOG_LEVEL: "debug", ...variables });
     const log = await openOwnLog(run);
@@ -94,6 +98,7 @@ export async function runProgram(service: Service): Promise<never> {
       "This is a demo: sample customers and a stand-in for SuperOffice, all on this machine. Ctrl-C ends it. " +
         "For your own application set DATABASE_URL and SUPEROFFICE_* (--help lists them).",
     );
+    await closeSecretFiles([".env"]);
     const loadedWork = await loadOwnWork(run);
     const { target, close } = await startDemo();
     try {
@@ -104,8 +109,6 @@ export async function runProgram(service: Service): Promise<never> {
   }
 
   async function openOwnLog(run: RunSettings): Promise<Logger> {
-    // The log file is its owner's alone.
-    process.umask(0o077);
     const colours = run.colours ?? process.stdout.isTTY === true;
     return await openLog(run.log, redact, (line) => statusLine.print(line), colours);
   }

@@ -50,6 +50,8 @@ export function createStopping(end: (exitCode: number) => unknown): Stopping {
   }
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // Who started it, as a child that it talks to, is gone.
+  process.on("disconnect", () => onSignal("SIGTERM"));
 
   return {
     stop: stop.signal,

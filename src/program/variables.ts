@@ -6,21 +6,68 @@ import { SettingsError } from "./errors.ts";
 /** Variables by name, as the environment holds them. */
 export type Variables = Record<string, string | undefined>;
 
+/** The variables that this program knows. */
+export const OWN_VARIABLES = [
+  "DATABASE_URL",
+  "SUPEROFFICE_ENVIRONMENT",
+  "SUPEROFFICE_LOGIN_URL",
+  "SUPEROFFICE_CLIENT_SECRET",
+  "SUPEROFFICE_PRIVATE_KEY",
+  "SUPEROFFICE_PRIVATE_KEY_FILE",
+  "POLL_SECONDS",
+  "CONCURRENCY",
+  "REQUEST_TIMEOUT_SECONDS",
+  "SHUTDOWN_SECONDS",
+  "WORK",
+  "TICKET_REUSE",
+  "LOG_LEVEL",
+  "LOG_FORMAT",
+  "LOG_FILE",
+  "LOG_KEEP_DAYS",
+  "NODE_ENV",
+  "NO_COLOR",
+  "FORCE_COLOR",
+];
+
+/** Those that the libraries read. */
+export const LIBRARY_VARIABLES = ["OTEL_*", "PG*", "JEST_WORKER_ID", "UNDICI_NO_WASM_SIMD"];
+
+/** Those that a work script has no business with. */
+const SECRET_VARIABLES = ["DATABASE_URL", "SUPEROFFICE_CLIENT_SECRET", "SUPEROFFICE_PRIVATE_KEY"];
+
 /**
- * The variables of the process, with those of a file `.env` in the working directory where it exists.
- * The process's own come first; an empty one counts as not set.
+ * The variables of the process, with those of a file `.env` in the working directory where it exists. The process's own come
+ * first; an empty one counts as not set. Those that are secrets are taken out of the process, so that nothing it runs finds them
+ * there.
  */
+export async function takeVariables(): Promise<Variables> {
+  const variables = await readVariables();
+  for (const name of SECRET_VARIABLES) delete process.env[name];
+  return variables;
+}
+
+/** The same, and leaves them where they are. */
 export async function readVariables(): Promise<Variables> {
   const file = await readFile(".env", "utf8").catch((error) => {
     if (error.code === "ENOENT") return "";
     throw new SettingsError([`.env cannot be read: ${error.message}`]);
   });
-  const all = withoutEmpty({ ...parseEnv(file), ...withoutEmpty(process.env) });
+  const all = withoutEmpty({ ...parseEnv(file), ...withoutEmpty(environment()) });
   // OpenTelemetry's exporters read the environment themselves.
   for (const [name, value] of Object.entries(all)) {
     if (name.startsWith("OTEL_")) process.env[name] ??= value;
   }
   return all;
+}
+
+/** What the process may see of its environment: on Deno it may be what this program knows, and nothing else. */
+function environment(): Variables {
+  try {
+    return { ...process.env };
+  } catch {
+    const names = [...OWN_VARIABLES, "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_DENO"];
+    return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+  }
 }
 
 /** Whether nothing says what to run against: no DATABASE_URL and no SUPEROFFICE_ variable. */

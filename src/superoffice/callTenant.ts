@@ -30,11 +30,14 @@ export interface Principal {
   userType: string | null;
 }
 
+/** What is printed at each poll may not be a megabyte. */
+const shortText = z.string().max(1000);
+
 const principalSchema = z.object({
-  Associate: z.string(),
+  Associate: shortText,
   AssociateId: z.coerce.number().nullish(),
-  FullName: z.string().nullish(),
-  UserType: z.string().nullish(),
+  FullName: shortText.nullish(),
+  UserType: shortText.nullish(),
   DatabaseContextIdentifier: z.string().nullish(),
 });
 

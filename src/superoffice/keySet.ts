@@ -19,7 +19,14 @@ const NOTHING_NEW_MS = 30 * 1000;
 // What else a key holds is not needed, and could be nested without end.
 const text = z.string().optional();
 const key = z.object({ kty: z.string(), kid: text, use: text, alg: text, n: text, e: text });
-const keySetSchema = z.object({ keys: z.array(key).min(1) });
+// How many there are is looked at first: to look at half a million would take ten seconds.
+const MOST_KEYS = 100;
+const keySetSchema = z.object({
+  keys: z.custom<unknown[]>(
+    (keys) => Array.isArray(keys) && keys.length <= MOST_KEYS,
+    `expected at most ${MOST_KEYS} keys`,
+  ).pipe(z.array(key).min(1)),
+});
 
 /** Asks the login host for its JWK Set. Needs no credentials. Throws what {@link Send} throws. */
 export function askForKeySet(loginUrl: string, send: Send): Promise<HttpAnswer> {

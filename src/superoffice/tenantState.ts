@@ -46,7 +46,7 @@ const stateSchema = z.object({
   State: z.union([z.string(), z.number().transform((code) => STATE_NAMES[code] ?? `${code}`)])
     .nullish(),
   IsRunning: z.boolean().nullish(),
-  Api: z.string().nullish(),
+  Api: z.string().max(2000).nullish(),
   ValidUntil: z.string().nullish(),
 }).refine(
   ({ State, IsRunning }) => State != null || IsRunning != null,

@@ -56,6 +56,12 @@ export function emptyFolder(): string {
 
 /** The command that runs an entry file on this runtime. */
 export function runtime(entry = MAIN): string[] {
+  if ("Deno" in globalThis && entry === MAIN) {
+    // As `deno task start` does.
+    const start = ["--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-run"];
+    const config = ["--config", join(ROOT, "deno.json")];
+    return [process.execPath, "run", ...config, ...start, join(ROOT, "src/fence.ts"), "main.ts"];
+  }
   if ("Deno" in globalThis) {
     const permissions = [
       "--allow-env",

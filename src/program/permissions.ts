@@ -1,0 +1,89 @@
+import { dirname } from "node:path";
+import { isLoopback } from "../superoffice/trustedHost.ts";
+import { LIBRARY_VARIABLES, OWN_VARIABLES, type Variables } from "./variables.ts";
+
+/** What a command on Deno may do. */
+export interface Permissions {
+  net: string[];
+  env: string[];
+  read: string[];
+  write: string[];
+  sys: string[];
+}
+
+const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
+
+/** What a command needs on Deno for these settings, and no more. Wrong settings need nothing: the command names them itself. */
+export function permissionsFor(variables: Variables, isDemo: boolean): Permissions {
+  const { LOG_FILE: logFile, SUPEROFFICE_PRIVATE_KEY_FILE: keyFile } = variables;
+  const logFolder = logFile === undefined ? [] : [dirname(logFile)];
+  return {
+    net: [
+      ...(isDemo ? LOOPBACK : [...loginHosts(variables), ...databaseHosts(variables)]),
+      ...telemetryHosts(variables),
+    ],
+    env: [...OWN_VARIABLES, ...LIBRARY_VARIABLES],
+    read: [".env", ...(keyFile === undefined ? [] : [keyFile]), ...logFolder],
+    write: logFolder,
+    // Of whom the database's client says it is.
+    sys: ["uid", "gid", "username", "homedir", "hostname"],
+  };
+}
+
+/**
+ * Deno's flags for permissions, with what else is granted: `--allow-net=api.example.com` adds to what there is, `--allow-net` is
+ * all of a kind.
+ */
+export function flagsFor(permissions: Permissions, grants: string[]): string[] {
+  const kinds = new Map<string, string[]>(Object.entries(permissions));
+  const others: string[] = [];
+  for (const grant of grants) {
+    const [, kind = "", names] = grant.match(/^--allow-([a-z]+)(?:=(.*))?$/) ?? [];
+    if (!kinds.has(kind)) others.push(grant);
+    else if (names !== undefined) kinds.get(kind)?.push(...names.split(","));
+    else {
+      kinds.delete(kind);
+      others.push(grant);
+    }
+  }
+  const flags = [...kinds].filter(([, names]) => names.length > 0)
+    .map(([kind, names]) => `--allow-${kind}=${names.join(",")}`);
+  return [...flags, ...others];
+}
+
+/** The login host, and where tenants may be: as `trustedUrl` has it. */
+function loginHosts({ SUPEROFFICE_LOGIN_URL: address }: Variables): string[] {
+  const url = address === undefined ? undefined : parse(address);
+  if (url === undefined) return address === undefined ? superOfficeHosts("443") : [];
+  if (isLoopback(url)) return LOOPBACK;
+  if (!/(^|\.)superoffice\.com$/.test(url.hostname)) return [hostOf(url)];
+  return [...new Set(["443", portOf(url)])].flatMap(superOfficeHosts);
+}
+
+function superOfficeHosts(port: string): string[] {
+  return [`superoffice.com:${port}`, `*.superoffice.com:${port}`];
+}
+
+/** An address may name several, for a server with standbys. */
+function databaseHosts({ DATABASE_URL: address = "" }: Variables): string[] {
+  const hosts = address.match(/^postgres(?:ql)?:\/\/(?:[^@/?#]*@)?([^@/?#]+)/)?.[1];
+  return hosts?.split(",").map((host) => /:\d+$/.test(host) ? host : `${host}:5432`) ?? [];
+}
+
+function telemetryHosts(variables: Variables): string[] {
+  return ["", "TRACES_", "METRICS_"]
+    .map((kind) => parse(variables[`OTEL_EXPORTER_OTLP_${kind}ENDPOINT`] ?? ""))
+    .filter((url) => url !== undefined).map(hostOf);
+}
+
+function parse(address: string): URL | undefined {
+  return URL.canParse(address) ? new URL(address) : undefined;
+}
+
+function hostOf(url: URL): string {
+  return `${url.hostname}:${portOf(url)}`;
+}
+
+function portOf({ port, protocol }: URL): string {
+  return port || (protocol === "https:" ? "443" : "80");
+}
