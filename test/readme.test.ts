@@ -22,6 +22,7 @@ test("the README's work script does its work on the demo's tenants", async () =>
 const PAGES = [
   "README.md",
   "src/program/operation.md",
+  "src/program/security.md",
   "src/program/refusals.md",
   "test/bench/README.md",
 ];
