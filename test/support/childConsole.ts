@@ -1,5 +1,6 @@
 // Runs the whole console as a child process, on the runtime that runs the tests.
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,8 +18,15 @@ export interface ChildConsole {
   /** Resolves when a line matches, as often as asked for; rejects when the console ends before. */
   waitFor(pattern: RegExp, times?: number): Promise<void>;
   signal(name: NodeJS.Signals): void;
-  /** The exit code. */
+  /** Ends it at once, where it has not ended already. */
+  kill(): void;
+  /** Leaves what is printed unread, until it is read on. */
+  stopReading(): void;
+  readOn(): void;
+  /** The exit code, when all was read that it printed. */
   ended: Promise<number | null>;
+  /** Resolves when it has ended, whether or not all was read. */
+  exited: Promise<unknown>;
 }
 
 /** Starts the console (or another entry file) in an empty folder, with nothing but these variables. */
@@ -28,9 +36,17 @@ export function startConsole(
   cwd = emptyFolder(),
   entry = MAIN,
 ): ChildConsole {
+  return startCommand([...runtime(entry), ...args], variables, cwd);
+}
+
+/** Starts a command that runs the console: a shell, for example, with something around it. */
+export function startCommand(
+  [command = "", ...args]: string[],
+  variables: Record<string, string>,
+  cwd = emptyFolder(),
+): ChildConsole {
   const { PATH = "", HOME = "", DENO_DIR } = process.env;
-  const [command = "", ...before] = runtime(entry);
-  const child = spawn(command, [...before, ...args], {
+  const child = spawn(command, args, {
     cwd,
     env: { PATH, HOME, ...(DENO_DIR === undefined ? {} : { DENO_DIR }), ...variables },
     stdio: ["ignore", "pipe", "pipe"],
@@ -101,18 +117,29 @@ function watch(child: ChildProcess): ChildConsole {
   return {
     output: () => output,
     ended,
+    exited: once(child, "exit"),
     // Not child.kill: Deno then reports the signal in place of the exit code.
     signal: (name) => void process.kill(child.pid!, name),
+    kill: () => void child.kill("SIGKILL"),
+    stopReading: () => [child.stdout, child.stderr].forEach((stream) => stream?.pause()),
+    readOn: () => [child.stdout, child.stderr].forEach((stream) => stream?.resume()),
     waitFor: (pattern, times = 1) =>
       new Promise((resolve, reject) => {
+        const matches = (text: string) =>
+          text.split("\n").filter((line) => pattern.test(line)).length;
         // What never comes must fail, not hang.
         const guard = setTimeout(() => {
           child.kill("SIGKILL");
           reject(new Error(`${pattern} did not come in time; the output was:\n${output}`));
         }, PATIENCE_MS);
+        let looked = 0;
+        let count = 0;
         const look = () => {
-          const count = output.split("\n").filter((line) => pattern.test(line)).length;
-          if (count >= times) resolve();
+          // Each whole line is looked at once: there can be many.
+          const end = output.lastIndexOf("\n");
+          count += matches(output.slice(looked, Math.max(looked, end)));
+          looked = Math.max(looked, end);
+          if (count + matches(output.slice(looked)) >= times) resolve();
           else if (hasEnded) {
             reject(new Error(`${pattern} did not come; the output was:\n${output}`));
           } else return;
