@@ -1,7 +1,7 @@
 // What the console stands on dies while it runs: the database, the process itself, its files, its reader, a vendor's script.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -31,11 +31,11 @@ const tenants = makeTenants(1000).map((tenant, index) =>
   index < RUNNING ? tenant : { ...tenant, state: "Suspended" }
 );
 const running = tenants.slice(0, RUNNING);
-const POLL_SECONDS = "0.3";
+const POLL_SECONDS = "0.2";
 /** A client that connects so often while it says the same twice tries without a pause. */
 const MOST_KNOCKS = 200;
 const UNREACHABLE =
-  /ERROR .*cannot be reached \((CONNECTION_CLOSED|ECONNRESET|57P01)\)\. Check that it runs/;
+  /ERROR .*cannot be reached \((CONNECTION_CLOSED|ECONNRESET|EPIPE|57P01)\)\. Check that it runs/;
 const POLL_END = /Poll (done|broken off) in/;
 const PATIENCE_MS = 30_000;
 const isWindows = process.platform === "win32";
@@ -126,35 +126,38 @@ for (const { name, start } of testDatabases) {
       door.close,
     );
 
-    const full = /ERROR .*too many clients already.*max_connections/;
-    await t.test("a server that has no connections left is told with what to do", async () => {
-      door.policy = "full";
-      const { exitCode, output } = await runConsole(["--once"], settings);
-      await door.open();
-      assert.match(output, full);
-      assertClean(output);
-      assert.equal(exitCode, 1);
-    });
-
-    const policies: [string, DoorPolicy, RegExp][] = [
-      [
-        "a server that has no connections left any more",
-        "full",
-        // Cut in the middle of a question, the client does not hear why the next connection is refused.
-        new RegExp(`${full.source}|${UNREACHABLE.source}`),
-      ],
-      ["a load balancer with nothing behind it, which hangs up at once", "hangUp", UNREACHABLE],
-      ...[1, 2, 3].map((hangUpAt): [string, DoorPolicy, RegExp] => [
-        `a connection that breaks when the client says something for the ${hangUpAt}. time`,
-        { hangUpAt },
-        UNREACHABLE,
-      ]),
-    ];
-    for (const [what, policy, line] of policies) {
-      await lasting(what, line, () => {
-        door.policy = policy;
-        door.cut();
+    // What the door does is the same for both: one will do, the server where there is one.
+    if (!isEmbedded || testDatabases.length === 1) {
+      const full = /ERROR .*too many clients already.*max_connections/;
+      await t.test("a server that has no connections left is told with what to do", async () => {
+        door.policy = "full";
+        const { exitCode, output } = await runConsole(["--once"], settings);
+        await door.open();
+        assert.match(output, full);
+        assertClean(output);
+        assert.equal(exitCode, 1);
       });
+
+      const policies: [string, DoorPolicy, RegExp][] = [
+        [
+          "a server that has no connections left any more",
+          "full",
+          // Cut in the middle of a question, the client does not hear why the next connection is refused.
+          new RegExp(`${full.source}|${UNREACHABLE.source}`),
+        ],
+        ["a load balancer with nothing behind it, which hangs up at once", "hangUp", UNREACHABLE],
+        ...[1, 2, 3].map((hangUpAt): [string, DoorPolicy, RegExp] => [
+          `a connection that breaks when the client says something for the ${hangUpAt}. time`,
+          { hangUpAt },
+          UNREACHABLE,
+        ]),
+      ];
+      for (const [what, policy, line] of policies) {
+        await lasting(what, line, () => {
+          door.policy = policy;
+          door.cut();
+        });
+      }
     }
 
     if (!isEmbedded) {
@@ -295,7 +298,11 @@ for (const { name, start } of testDatabases.slice(-1)) {
       for (const child of both) {
         assert.equal(await child.ended, 0);
         assertClean(child.output());
-        assert.doesNotMatch(child.output(), /ERROR|WARNING|deadlock/);
+        // Rows that the other writes at the moment are tried again, which may be told.
+        const others = child.output().split("\n").filter((line) =>
+          /WARNING|ERROR|deadlock/.test(line) && !/is not written yet, since another/.test(line)
+        );
+        assert.deepEqual(others, []);
         for (const { contextIdentifier } of running) {
           assert.ok(count(child.output(), loggedOnTo(contextIdentifier)) >= 3);
         }
@@ -353,7 +360,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
       child.signal("SIGTERM");
       assert.equal(await child.ended, 0);
       // The script is code that the program was given to run, which is what UNEXPECTED says.
-      assertClean(child.output().replaceAll("[UNEXPECTED]", ""));
+      assertClean(child.output().replaceAll(/This should not happen.*\[UNEXPECTED\]/g, ""));
     });
 
     await t.test("a reader that goes away ends it with exit code 1, its log file whole", {
@@ -422,12 +429,15 @@ for (const { name, start } of testDatabases.slice(-1)) {
 // ── Before the service begins ──
 
 test("a file that is missing from the program is said in words, with exit code 1", async () => {
-  const { exitCode, output } = await runConsole(
-    ["--demo", "--once"],
-    {},
-    emptyFolder(),
-    await programWithout("src/console/loop.ts"),
+  const folder = await programWithout("src/console/loop.ts");
+  const command = runtime().map((part) => part.replace(ROOT, `${folder}/`));
+  const nowhere = { loginUrl: "http://127.0.0.1:9" } as StandIn;
+  const child = startCommand(
+    [...command, "--once"],
+    settingsFor(nowhere, "postgres://postgres@127.0.0.1:9/none"),
   );
+  const exitCode = await child.ended;
+  const output = child.output();
   assert.match(output, /loop\.ts/);
   assert.doesNotMatch(output, /^\s+at /m);
   assert.equal(exitCode, 1);
@@ -468,7 +478,7 @@ const CARELESS_WORDS = [
   /a promise left behind/,
   /a text.*of two lines/,
   /undefined/,
-  /object/i,
+  /no error|object/i,
 ];
 
 /** Says a million characters at each poll. */
@@ -682,14 +692,13 @@ async function pollsUnread(standIn: StandIn, times: number): Promise<number> {
 
 const SILENCE_MS = 3000;
 
-/** The program in a folder of its own, without one of its files; gives its entry file. */
+/** The program in a folder of its own, without one of its files; gives the folder. */
 async function programWithout(file: string): Promise<string> {
   const folder = emptyFolder();
-  for (const name of ["src", "fixtures", "package.json", "deno.json", "deno.lock"]) {
+  for (const name of ["src", "package.json", "deno.json", "deno.lock"]) {
     await cp(join(ROOT, name), join(folder, name), { recursive: true });
   }
-  await mkdir(join(folder, "test"));
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
   await rm(join(folder, file));
-  return join(folder, "src/main.ts");
+  return folder;
 }

@@ -1,6 +1,5 @@
 // Runs the whole console as a child process, on the runtime that runs the tests.
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -117,7 +116,7 @@ function watch(child: ChildProcess): ChildConsole {
   return {
     output: () => output,
     ended,
-    exited: once(child, "exit"),
+    exited: new Promise((resolve) => child.once("exit", resolve)),
     // Not child.kill: Deno then reports the signal in place of the exit code.
     signal: (name) => void process.kill(child.pid!, name),
     kill: () => void child.kill("SIGKILL"),
