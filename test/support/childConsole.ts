@@ -107,7 +107,10 @@ function watch(child: ChildProcess): ChildConsole {
     });
   }
   const ended = new Promise<number | null>((resolve) => {
+    // On Deno nothing else keeps the test waiting between the end of the output and that of the child.
+    const awake = setInterval(() => {}, PATIENCE_MS);
     child.once("close", (code) => {
+      clearInterval(awake);
       hasEnded = true;
       tell();
       resolve(code);
