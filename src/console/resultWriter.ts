@@ -24,12 +24,14 @@ export interface WriterSurroundings {
 
 const BATCH_ROWS = 1000;
 const LINGER_MS = 5000;
+/** Another console writes the same rows, too: they are locked for a moment now and then. */
+const TOLD_TIMES = 3;
 /** How long the last tries wait for rows that another session holds. */
 const LAST_WAITS_MS = [250, 750, 1500];
 
 /**
  * Gathers results into batches of up to 1,000, each written five seconds after its first result at the latest. Rows that
- * another session holds are tried again every five seconds, and that is said when they are the second time. What could not be
+ * another session holds are tried again every five seconds, and that is said when they are the third time. What could not be
  * written for another reason is said and lost: the next poll makes new results.
  *
  * @param write writes one batch, and gives what could not be written
@@ -83,7 +85,7 @@ export function createResultWriter(
       if (!waiting.has(id)) locked.set(id, result);
       const times = (timesLocked.get(id) ?? 0) + 1;
       timesLocked.set(id, times);
-      if (times === 2) sayLocked(contextIdentifier);
+      if (times === TOLD_TIMES) sayLocked(contextIdentifier);
     }
   }
 

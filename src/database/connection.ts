@@ -1,3 +1,4 @@
+import { connect, type Socket } from "node:net";
 import postgres from "postgres";
 
 /** The database cannot be reached, or does not hold what the console needs. */
@@ -24,7 +25,29 @@ export function openDatabase(databaseUrl: string): Database {
     connect_timeout: 10,
     connection: { application_name: APPLICATION_NAME },
     onnotice: () => {},
-  });
+    // Array types are not used here, and what breaks while the client asks for them it does not tell.
+    fetch_types: false,
+    socket: createConnect(),
+  } as postgres.Options<Record<string, postgres.PostgresType>>);
+}
+
+/**
+ * Left alone, the client connects again at once, without end and without a word, to a server that hangs up on it before it has
+ * answered: a load balancer with nothing behind it, or a server that is starting. Here that is an error.
+ */
+function createConnect(): (to: { host: string[]; port: number[]; path?: string }) => Socket {
+  let times = 0;
+  return ({ host: hosts, port: ports, path }) => {
+    const which = times++ % hosts.length;
+    const [host, port] = [hosts[which]!, ports[which]!];
+    const socket = path ? connect(path) : connect(port, host);
+    socket.on("end", () => {
+      const error = Object.assign(new Error("the server hung up"), { code: "CONNECTION_CLOSED" });
+      socket.destroy(error);
+    });
+    // The client takes the name for TLS from here.
+    return Object.assign(socket, { host, port });
+  };
 }
 
 /** Where the database's server is, for a message. */
@@ -149,6 +172,11 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
         `The certificate of the database server ${place} is for another name: ${message}`,
         "Put the name that is in the certificate into DATABASE_URL, not an address in digits.",
       );
+    case "53300":
+      return explain(
+        `The database server ${place} has no connections left: ${message} (${code})`,
+        "See who holds them (pg_stat_activity); raise max_connections there, or the limit of this user or database.",
+      );
     case READ_ONLY:
       return explain(
         `The database «${name}» at ${place} is read-only for now: ${message}`,
@@ -172,6 +200,7 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
     case "EAI_AGAIN":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
+    case "EPIPE":
     case "ETIMEDOUT":
     case "CONNECT_TIMEOUT":
     case "CONNECTION_CLOSED":

@@ -90,8 +90,10 @@ export const ADVICE: Record<string, Advice> = {
     means: "no connection, or it broke, or the host's certificate is not in order",
     likely: NO_WAY_THERE,
     here: (error) =>
-      error === undefined ||
-        (error as { certificateFault?: string }).certificateFault === "untrusted"
+      error?.message.includes("EMFILE")
+        ? "This process has no file descriptors left: allow it more (ulimit -n, LimitNOFILE=), or lower CONCURRENCY."
+        : error === undefined ||
+            (error as { certificateFault?: string }).certificateFault === "untrusted"
         ? "A certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, PEM, in the " +
           "environment at the start (not in .env)."
         : "",

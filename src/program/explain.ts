@@ -21,6 +21,14 @@ function isExplained(error: unknown): error is Error & { code: string; remedy: s
 }
 
 function unexpected(error: unknown): UnexpectedError {
-  const message = error instanceof Error ? error.message : String(error);
-  return new UnexpectedError(message, { cause: error });
+  return new UnexpectedError(messageOf(error), { cause: error });
+}
+
+/** Anything can be thrown, even what cannot be made a text. */
+function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message) : String(error);
+  } catch {
+    return "an object that is no error was thrown";
+  }
 }

@@ -2,6 +2,16 @@ import process from "node:process";
 import { write } from "./exit.ts";
 
 let unwritten = "";
+let lostLines = 0;
+let tell = (_lines: number): void => {};
+
+/** A reader that does not read must not cost memory without end: what it misses is in the log file. */
+const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
+
+/** Has it told how many lines were lost, when somebody reads again. */
+export function tellLost(say: (lines: number) => void): void {
+  tell = say;
+}
 
 /** Gathers what is printed until the event loop turns, since each write is a call to the system. */
 export function printSoon(text: string): void {
@@ -11,8 +21,14 @@ export function printSoon(text: string): void {
 
 /** Writes what was gathered. */
 export function printNow(): void {
-  process.stdout.write(unwritten);
+  const text = unwritten;
   unwritten = "";
+  if (process.stdout.writableLength > MOST_UNREAD_BYTES) lostLines += text.split("\n").length - 1;
+  else {
+    process.stdout.write(text);
+    if (lostLines > 0) tell(lostLines);
+    lostLines = 0;
+  }
 }
 
 /** Writes to the standard output, after what was gathered; resolves when it is out. */

@@ -1,6 +1,7 @@
 // What stands around the console: command line, settings or demo, log, signals and exit.
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import type { Logger } from "@logtape/logtape";
 import type { Explanation, Progress, Secrets, Telemetry } from "../console/wanted.ts";
@@ -16,7 +17,7 @@ import {
 } from "./exit.ts";
 import { explain } from "./explain.ts";
 import { closeLog, openLog } from "./log.ts";
-import { print, printNow, printSoon } from "./output.ts";
+import { print, printNow, printSoon, tellLost } from "./output.ts";
 import { createSecrets } from "./knownSecrets.ts";
 import { createRedact } from "./redact.ts";
 import { closeSecretFiles } from "./secretFile.ts";
@@ -64,13 +65,21 @@ export async function runProgram(service: Service): Promise<never> {
   const statusLine = createStatusLine(printSoon);
   const stopping = createStopping(end);
   endWhenNobodyReads(EXIT_FAILED, closeLog);
+  // Before the service begins, what nobody catches ends the program in words.
+  let sayUncaught = (error: unknown): void => {
+    void exitCodeOf(() => Promise.reject(error), redact).then(end);
+  };
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.on(event, (error) => sayUncaught(error));
+  }
 
   async function end(exitCode: number): Promise<never> {
     const isAtOnce = exitCode > EXIT_WRONG_SETTINGS;
     if (!isAtOnce) await stopping.mayEnd();
     printNow();
     await closeLog();
-    if (!isAtOnce) await print("");
+    // Not longer than a moment for a reader that does not read.
+    if (!isAtOnce) await Promise.race([print(""), delay(1000)]);
     process.exit(exitCode);
   }
 
@@ -124,13 +133,11 @@ export async function runProgram(service: Service): Promise<never> {
       const { problem, remedy, code } = explain(error);
       return { problem: redact(problem), remedy: redact(remedy), code };
     };
-    for (const event of ["uncaughtException", "unhandledRejection"]) {
-      // One tenant's trouble must not end the others' work, whatever it is.
-      process.on(
-        event,
-        (error) => log.error("{problem}. {remedy} [{code}]", { ...explain(error) }),
-      );
-    }
+    // One tenant's trouble must not end the others' work, whatever it is.
+    sayUncaught = (error) => log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
+    tellLost((lines) => {
+      log.warn("{lines} lines were not printed, since nobody read them.", { lines });
+    });
     const often = once ? "once" : "every {seconds} s";
     log.info(`Logging on at {loginUrl}, ${often}, at most {concurrency} tenants at once.`, {
       loginUrl: target.loginUrl,

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 /** How many inputs each property is given. */
-const RUNS = Number(process.env["PROPERTY_RUNS"] ?? 300);
+const RUNS = Number(process.env["PROPERTY_RUNS"] ?? 100);
 /** The same number gives the same inputs. */
 const SEED = Number(process.env["PROPERTY_SEED"] ?? 20260102);
 /** Far more than any input takes, also on a slow day; what grows faster than its text takes longer. */

@@ -1,6 +1,8 @@
 // A stand-in with as many tenants as asked for, the rows for them, and the settings that lead there.
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type postgres from "postgres";
 import {
   type StandIn,
@@ -11,6 +13,9 @@ import {
 
 export const CLIENT_SECRET = "client-secret-c0ffee";
 const KEY_FILE = new URL("../../fixtures/keys/app-key.pkcs8.pem", import.meta.url);
+/** A copy that nobody else may read, as it should be. */
+const PRIVATE_KEY_FILE = join(mkdtempSync(join(tmpdir(), "sample-key-")), "private-key.pem");
+writeFileSync(PRIVATE_KEY_FILE, readFileSync(KEY_FILE), { mode: 0o600 });
 
 export function makeTenants(count: number): Tenant[] {
   return Array.from({ length: count }, (_, index) => ({
@@ -51,6 +56,6 @@ export function settingsFor(standIn: StandIn, databaseUrl: string): Record<strin
     DATABASE_URL: databaseUrl,
     SUPEROFFICE_LOGIN_URL: standIn.loginUrl,
     SUPEROFFICE_CLIENT_SECRET: CLIENT_SECRET,
-    SUPEROFFICE_PRIVATE_KEY_FILE: fileURLToPath(KEY_FILE),
+    SUPEROFFICE_PRIVATE_KEY_FILE: PRIVATE_KEY_FILE,
   };
 }
