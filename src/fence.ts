@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { namesNoTarget, readVariables } from "./program/variables.ts";
-import { flagsFor, permissionsFor } from "./program/permissions.ts";
+import { flagsFor, inFlag, permissionsFor } from "./program/permissions.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CONFIG = `--config=${ROOT}deno.json`;
@@ -18,10 +18,10 @@ const variables = await readVariables();
 const isDemo = args.includes("--demo") || namesNoTarget(variables);
 const work = workOf(args) ?? variables["WORK"];
 const permissions = permissionsFor(variables, isDemo);
-permissions.read.push(`${ROOT}package.json`, `${ROOT}fixtures/schema.sql`);
+permissions.read.push(inFlag(`${ROOT}package.json`), inFlag(`${ROOT}fixtures/schema.sql`));
 // The embedded Postgres of the demo reads its own files.
-if (isDemo) permissions.read.push(packagesFolder());
-if (work !== undefined) permissions.read.push(...modulesOf(work));
+if (isDemo) permissions.read.push(inFlag(packagesFolder()));
+if (work !== undefined) permissions.read.push(...modulesOf(work).map(inFlag));
 
 const child = spawn(process.execPath, [
   "run",

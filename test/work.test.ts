@@ -37,9 +37,7 @@ for (const [sample, summary] of SAMPLES) {
   test(`the sample ${sample} does its work in each tenant`, async () => {
     const path = fileURLToPath(new URL(`../fixtures/work/${sample}`, import.meta.url));
     await fillTable(database.sql, threeTenants);
-    const grants = "Deno" in globalThis && sample.includes("WebApi")
-      ? ["--allow-env", "--allow-read"]
-      : [];
+    const grants = "Deno" in globalThis && sample.includes("WebApi") ? ["--allow-env"] : [];
     const args = ["--once", "--work", path, ...grants];
     const { exitCode, output } = await runConsole(args, settings);
     assert.match(output, summary);

@@ -126,7 +126,13 @@ export const ADVICE: Record<string, Advice> = {
       "Set here: context_identifier in the row, SUPEROFFICE_ENVIRONMENT, SUPEROFFICE_LOGIN_URL.",
   },
   ANSWER_UNREADABLE: { means: "not the JSON that SuperOffice documents" },
-  WORK_FAILED: { means: "your work script threw; the line names where" },
+  WORK_FAILED: {
+    means: "your work script threw; the line names where",
+    here: (error) =>
+      (error?.cause as Error | undefined)?.name === "NotCapable"
+        ? "On Deno it gets more by flags of Deno's own, such as --allow-net=api.example.com (src/program/security.md)."
+        : "",
+  },
   SIGNING_FAILED: { means: "the key vault did not sign" },
   PRIVATE_KEY_WRONG: {
     means: "the private key cannot be used",

@@ -16,14 +16,14 @@ const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 /** What a command needs on Deno for these settings, and no more. Wrong settings need nothing: the command names them itself. */
 export function permissionsFor(variables: Variables, isDemo: boolean): Permissions {
   const { LOG_FILE: logFile, SUPEROFFICE_PRIVATE_KEY_FILE: keyFile } = variables;
-  const logFolder = logFile === undefined ? [] : [dirname(logFile)];
+  const logFolder = logFile === undefined ? [] : [inFlag(dirname(logFile))];
   return {
     net: [
       ...(isDemo ? LOOPBACK : [...loginHosts(variables), ...databaseHosts(variables)]),
       ...telemetryHosts(variables),
     ],
     env: [...OWN_VARIABLES, ...LIBRARY_VARIABLES],
-    read: [".env", ...(keyFile === undefined ? [] : [keyFile]), ...logFolder],
+    read: [".env", ...(keyFile === undefined ? [] : [inFlag(keyFile)]), ...logFolder],
     write: logFolder,
     // Of whom the database's client says it is.
     sys: ["uid", "gid", "username", "homedir", "hostname"],
@@ -48,7 +48,14 @@ export function flagsFor(permissions: Permissions, grants: string[]): string[] {
   }
   const flags = [...kinds].filter(([, names]) => names.length > 0)
     .map(([kind, names]) => `--allow-${kind}=${names.join(",")}`);
-  return [...flags, ...others];
+  // A module of another host would be asked for there, with whatever its address says.
+  const imports = grants.some((grant) => grant.startsWith("--allow-import")) ? [] : ["--no-remote"];
+  return [...flags, ...imports, ...others];
+}
+
+/** A comma in a path is no next one. */
+export function inFlag(path: string): string {
+  return path.replaceAll(",", ",,");
 }
 
 /** The login host, and where tenants may be: as `trustedUrl` has it. */

@@ -47,9 +47,22 @@ test("what a work script needs beside that is granted by Deno's own flags", () =
     "--allow-read=x",
     "--allow-write=out",
     "--allow-sys=uid",
+    "--no-remote",
     "--allow-env",
     "--allow-run=git",
   ]);
+});
+
+test("a comma in a path grants nothing beside it", () => {
+  const { read, write } = permissionsFor({ LOG_FILE: "logs,/etc/console.log" }, false);
+  assert.deepEqual(write, ["logs,,/etc"]);
+  assert.deepEqual(read, [".env", "logs,,/etc"]);
+});
+
+test("modules of other hosts are for who grants them", () => {
+  const none = { net: [], env: [], read: [], write: [], sys: [] };
+  assert.deepEqual(flagsFor(none, []), ["--no-remote"]);
+  assert.deepEqual(flagsFor(none, ["--allow-import=jsr.io:443"]), ["--allow-import=jsr.io:443"]);
 });
 
 test("the demo reaches this machine alone", () => {
