@@ -2,10 +2,11 @@
 //   deno run --no-prompt --allow-env --allow-read --allow-run src/fence.ts main.ts --once
 // Flags of Deno's own among the arguments, such as --allow-net=api.example.com, are granted beside them.
 import { execFileSync, spawn } from "node:child_process";
-import { resolve } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { namesNoTarget, readVariables } from "./program/variables.ts";
+import { namesNoTarget, readVariables, type Variables } from "./program/variables.ts";
 import { flagsFor, inFlag, permissionsFor } from "./program/permissions.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -14,13 +15,19 @@ const [command = "main.ts", ...given] = process.argv.slice(2);
 const isGrant = (argument: string) => /^--(allow|deny)-/.test(argument);
 const args = given.filter((argument) => !isGrant(argument));
 
-const variables = await readVariables();
+// What cannot be read is named by the command itself.
+const variables: Variables = await readVariables().catch(() => ({}));
 const isDemo = args.includes("--demo") || namesNoTarget(variables);
 const work = workOf(args) ?? variables["WORK"];
+const fault = faultOfLogFolder();
+if (fault !== undefined) {
+  process.stderr.write(`The settings are not right:\n  ${fault}\n`);
+  process.exit(2);
+}
 const permissions = permissionsFor(variables, isDemo);
 permissions.read.push(inFlag(`${ROOT}package.json`), inFlag(`${ROOT}fixtures/schema.sql`));
 // The embedded Postgres of the demo reads its own files.
-if (isDemo) permissions.read.push(inFlag(packagesFolder()));
+if (isDemo) permissions.read.push(inFlag(deno().npmCache));
 if (work !== undefined) permissions.read.push(...modulesOf(work).map(inFlag));
 
 const child = spawn(process.execPath, [
@@ -35,7 +42,7 @@ const child = spawn(process.execPath, [
 ], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
 // A terminal tells both of them; the console takes the same signal twice for one. (Told by child.kill, Deno would give the
 // signal in place of the exit code.)
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => process.kill(child.pid!, signal));
 }
 child.on("close", (code) => process.exit(code ?? 1));
@@ -43,21 +50,44 @@ child.on("close", (code) => process.exit(code ?? 1));
 /** The work script that the command line names. */
 function workOf(args: string[]): string | undefined {
   const at = args.findIndex((argument) => /^--work(=|$)/.test(argument));
-  return at < 0 ? undefined : args[at]?.split("=")[1] ?? args[at + 1];
+  const [, path] = args[at]?.match(/^--work=(.*)$/s) ?? [];
+  return at < 0 ? undefined : path ?? args[at + 1];
 }
 
-/** The files of a work script: itself, and what it imports from this machine. */
+/**
+ * The files of a work script: itself, and the code that it imports, in its own folder or in what Deno keeps. Anything else that
+ * it names, be it by a link, is for whoever starts it to grant: it could be a key.
+ */
 function modulesOf(work: string): string[] {
+  if (!existsSync(work)) return [resolve(work)];
   const { modules = [] } = ask("info", "--json", work) as { modules?: { local?: string }[] };
-  return [
-    resolve(work),
-    ...modules.map(({ local }) => local).filter((local) => local !== undefined),
-  ];
+  const folders = [dirname(realpathSync(work)), realpathSync(deno().denoDir)];
+  const isCode = (file: string) =>
+    /\.([cm]?[jt]sx?|wasm)$/.test(file) &&
+    realpathSync(file) === join(realpathSync(dirname(file)), basename(file)) &&
+    folders.some((folder) => realpathSync(file).startsWith(folder + sep));
+  const files = modules.map(({ local }) => local).filter((local) => local !== undefined);
+  return [resolve(work), ...files.filter((file) => existsSync(file) && isCode(file))];
 }
 
-/** Where Deno keeps packages from npm. */
-function packagesFolder(): string {
-  return (ask("info", "--json") as { npmCache: string }).npmCache;
+/** What Deno says of itself. */
+function deno(): { denoDir: string; npmCache: string } {
+  return ask("info", "--json") as { denoDir: string; npmCache: string };
+}
+
+/** Where the log goes the console may write, and read: nothing else may lie there. */
+function faultOfLogFolder(): string | undefined {
+  const { LOG_FILE: logFile, SUPEROFFICE_PRIVATE_KEY_FILE: keyFile } = variables;
+  if (logFile === undefined) return undefined;
+  const folder = resolve(dirname(logFile));
+  const others = [".env", keyFile ?? ".env", join(ROOT, "src", command)].map((file) =>
+    resolve(file)
+  );
+  if (!others.some((file) => file.startsWith(folder === sep ? sep : folder + sep))) {
+    return undefined;
+  }
+  return "LOG_FILE: on Deno it needs a folder of its own, such as logs/console.log, without .env, the private key or this " +
+    `program in it; ${folder} holds one`;
 }
 
 function ask(...args: string[]): unknown {

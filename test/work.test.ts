@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { chmod, copyFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Place, StandIn } from "../fixtures/standIn.ts";
@@ -230,17 +230,27 @@ test("on Deno a work script reaches nothing but its tenant, and finds no secret"
 }, async () => {
   const folder = emptyFolder();
   const other = join(folder, "another-application.pem");
-  await writeFile(other, "key");
+  const data = join(folder, "another.json");
+  const link = join(folder, "link.ts");
+  for (const path of [other, data]) await writeFile(path, "{}");
   const { SUPEROFFICE_PRIVATE_KEY_FILE: keyFile = "" } = settings;
+  await symlink(keyFile, link);
   const path = join(folder, "curious.ts");
   await writeFile(
     path,
     `
     import process from "node:process";
     import { readFile, writeFile } from "node:fs/promises";
-    import { connect } from "node:net";
+    export const named = () => [
+      import(${JSON.stringify(other)}),
+      import(${JSON.stringify(data)}, { with: { type: "json" } }),
+      import("./.env"),
+      import("./link.ts"),
+    ];
     const tries = {
       "another's key": () => readFile(${JSON.stringify(other)}),
+      "another's data": () => readFile(${JSON.stringify(data)}),
+      "a link to the key": () => readFile(${JSON.stringify(link)}),
       "its own key": () => readFile(${JSON.stringify(keyFile)}),
       "the settings": () => readFile(".env"),
       "the environment": () => { if (process.env.SUPEROFFICE_CLIENT_SECRET || process.env.DATABASE_URL) return 1; throw 0; },
@@ -261,6 +271,17 @@ test("on Deno a work script reaches nothing but its tenant, and finds no secret"
   await fillTable(database.sql, threeTenants.slice(0, 1));
   const { output } = await runConsole(["--once", "--work", path], settings, folder);
   assert.match(output, /Cust10001: it got nothing$/m);
+});
+
+test("on Deno the log has a folder of its own, or it is said", {
+  skip: !("Deno" in globalThis),
+}, async () => {
+  const { SUPEROFFICE_PRIVATE_KEY_FILE: keyFile = "" } = settings;
+  for (const file of ["console.log", "/console.log", keyFile.replace(/[^/]*$/, "console.log")]) {
+    const { exitCode, output } = await runConsole(["--once"], { ...settings, LOG_FILE: file });
+    assert.match(output, /LOG_FILE: on Deno it needs a folder of its own/);
+    assert.equal(exitCode, 2);
+  }
 });
 
 test("what the console took from its environment is no longer there for a work script", async () => {

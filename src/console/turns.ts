@@ -7,11 +7,15 @@ export interface Turn {
   end(): void;
 }
 
-/** Waits `ms` milliseconds, or until one of `stops` is aborted; for the tenant named, or for all. */
+/**
+ * Waits `ms` milliseconds for the tenant named, or for all; or until `stop`, which ends everything, or `signal`, which ends this
+ * request alone.
+ */
 export type Wait = (
   contextIdentifier: string | undefined,
   ms: number,
-  ...stops: (AbortSignal | undefined)[]
+  stop: AbortSignal,
+  signal?: AbortSignal,
 ) => Promise<void>;
 
 /** Whose turn it is. */
@@ -73,12 +77,12 @@ export function createTurns(concurrency: number): Turns {
       atWork.set(contextIdentifier, turn);
       return turn;
     },
-    async wait(contextIdentifier, ms, ...stops) {
+    async wait(contextIdentifier, ms, stop, signal) {
       const turn = atWork.get(contextIdentifier ?? "");
       turn?.release();
-      await sleep(ms, ...stops);
-      // What is stopped does nothing more, and needs no turn to say so.
-      if (!stops.some((stop) => stop?.aborted)) await turn?.retake();
+      await sleep(ms, stop, signal);
+      // After a stop nothing more is done, and no turn is needed to say so. A request's end is not its script's.
+      if (!stop.aborted) await turn?.retake();
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { Principal } from "../superoffice/callTenant.ts";
 import { ExplainedError } from "../superoffice/errors.ts";
+import { cutBetweenWords } from "../superoffice/http.ts";
 import type { Call } from "../superoffice/logOn.ts";
 import { WorkError } from "./errors.ts";
 import { createTenantFetch } from "./tenantFetch.ts";
@@ -35,6 +36,9 @@ export type Work = (context: WorkContext) => Promise<{ summary?: string } | void
 
 /** A script that takes longer than this has lost its way, and would keep its slot for ever. */
 const WORK_MS = 10 * 60_000;
+
+/** A script may quote a whole answer. */
+const MOST_LETTERS = 2000;
 
 /** A work script, and its file's name for the messages. */
 export interface LoadedWork {
@@ -78,7 +82,8 @@ export function createWork(
         signal: ending.signal,
         fetch: createTenantFetch(customer, api, call),
       });
-      return (await Promise.race([working, tooLong]))?.summary;
+      const summary = (await Promise.race([working, tooLong]))?.summary;
+      return summary === undefined ? undefined : cutBetweenWords(String(summary), MOST_LETTERS);
     } catch (cause) {
       throw cause instanceof ExplainedError ? cause : toWorkError(cause, fileName);
     } finally {
@@ -91,5 +96,11 @@ export function createWork(
 function toWorkError(cause: unknown, fileName: string): WorkError {
   const { message, stack = "" } = cause instanceof Error ? cause : new Error(String(cause));
   const line = stack.match(new RegExp(`${fileName.replaceAll(".", "\\.")}:\\d+`))?.[0];
-  return new WorkError(`The work script failed${line ? ` at ${line}` : ""}: ${message}`, { cause });
+  const where = line ? ` at ${line}` : "";
+  return new WorkError(
+    `The work script failed${where}: ${cutBetweenWords(message, MOST_LETTERS)}`,
+    {
+      cause,
+    },
+  );
 }

@@ -23,33 +23,40 @@ export interface Unwritten<R extends Result = Result> {
 /**
  * Writes `last_sync` and `last_error` of many customers in one statement. A row that another session holds is left out; when
  * the database refuses one, they are divided until that one alone is left out. Throws {@link DatabaseError} when the reason is
- * none of a row, so that nothing can be written.
+ * none of a row, or it refuses one after the other, so that nothing can be written.
  */
 export async function recordResults<R extends Result>(
   results: R[],
   database: Database,
 ): Promise<Unwritten<R>> {
-  try {
-    const locked = await writeResults(results, database);
-    return { locked: results.filter(({ id }) => locked.has(id)), refused: [] };
-  } catch (error) {
-    if (!isRefusal((error as DatabaseError).cause)) throw error;
-    const [result] = results;
-    if (result === undefined || results.length === 1) {
-      return {
-        locked: [],
-        refused: results.map((result) => ({ result, error: error as DatabaseError })),
-      };
+  const unwritten: Unwritten<R> = { locked: [], refused: [] };
+  let isAnyWritten = false;
+
+  async function write(some: R[]): Promise<void> {
+    try {
+      const locked = await writeResults(some, database);
+      unwritten.locked.push(...some.filter(({ id }) => locked.has(id)));
+      isAnyWritten = true;
+    } catch (error) {
+      const isHopeless = !isAnyWritten && unwritten.refused.length >= MOST_REFUSED;
+      if (isHopeless || !isRefusal((error as DatabaseError).cause)) throw error;
+      const [result] = some;
+      if (result !== undefined && some.length === 1) {
+        unwritten.refused.push({ result, error: error as DatabaseError });
+        return;
+      }
+      const middle = Math.ceil(some.length / 2);
+      await write(some.slice(0, middle));
+      await write(some.slice(middle));
     }
-    const middle = Math.ceil(results.length / 2);
-    const first = await recordResults(results.slice(0, middle), database);
-    const second = await recordResults(results.slice(middle), database);
-    return {
-      locked: [...first.locked, ...second.locked],
-      refused: [...first.refused, ...second.refused],
-    };
   }
+
+  await write(results);
+  return unwritten;
 }
+
+/** When so many were refused, and none was written, the others will not be either. */
+const MOST_REFUSED = 100;
 
 /** Gives the ids of the rows that another session holds. */
 async function writeResults(results: Result[], database: Database): Promise<Set<string>> {
@@ -59,30 +66,31 @@ async function writeResults(results: Result[], database: Database): Promise<Set<
     // Postgres takes neither a zero byte nor half of a letter.
     error: error?.replace(/[\0\ud800-\udfff]/gu, "\ufffd") ?? null,
   }));
-  const given = database`
-    result as materialized (
-      select * from jsonb_to_recordset(${database.json(rows)})
-        as result(id bigint, synced_at timestamptz, error text)
-    )`;
-  const changes = database`
+  const recordset = database`
+    jsonb_to_recordset(${
+    database.json(rows)
+  }) as result(id bigint, synced_at timestamptz, error text)`;
+  const changes = (results: postgres.PendingQuery<postgres.Row[]>) =>
+    database`
     set last_sync = coalesce(result.synced_at, customers.last_sync), last_error = result.error
-    from result
+    from ${results}
     where customers.id = result.id`;
   const statement = database<{ id: string }[]>`
-    with ${given}, free as (
+    with result as materialized (select * from ${recordset}), free as (
       select id from customers where id in (select id from result) for no key update skip locked
     ), written as (
-      update customers ${changes} and customers.id in (select id from free)
+      update customers ${changes(database`result`)} and customers.id in (select id from free)
       returning customers.id
     )
     select id from result
-    where id in (select id from customers) and id not in (select id from written)`;
+    where id in (select id from customers) and id not in (select id from free)`;
   try {
     return new Set((await runQuery(statement, database)).map(({ id }) => id));
   } catch (error) {
-    if (sqlStateOf((error as DatabaseError).cause) !== CANNOT_BE_LOCKED) throw error;
-    // A view whose rows are made of several.
-    await runQuery(database`with ${given} update customers ${changes}`, database);
+    const { cause } = error as DatabaseError;
+    if (sqlStateOf(cause) !== CANNOT_BE_LOCKED || isRefusal(cause)) throw error;
+    // A view whose rows are made of several, or one with rules.
+    await runQuery(database`update customers ${changes(recordset)}`, database);
     return new Set();
   }
 }
@@ -107,12 +115,16 @@ const NO_ROW_AT_FAULT = [
   "XX",
 ];
 
+/** Timeouts and conflicts, which one row can bring about. */
+const ONE_ROWS = ["57014", "55P03", "40001", "40P01"];
+
 /** Whether the database does not take a row: a constraint, a trigger's own error whatever its code, a row's policy. */
 function isRefusal(cause: unknown): boolean {
   const sqlState = sqlStateOf(cause);
   if (sqlState === undefined) return false;
-  const { routine } = cause as postgres.PostgresError;
-  return !NO_ROW_AT_FAULT.includes(sqlState.slice(0, 2)) || routine === "ExecWithCheckOptions";
+  const { routine, where = "" } = cause as postgres.PostgresError;
+  return !NO_ROW_AT_FAULT.includes(sqlState.slice(0, 2)) || ONE_ROWS.includes(sqlState) ||
+    routine === "ExecWithCheckOptions" || /\bPL\/|\bfunction\b/.test(where);
 }
 
 /** Undefined for what did not come from the server. */

@@ -117,7 +117,10 @@ async function removeOlderThan(day: string, { folder, prefix, ending }: Naming):
   for (const name of await readdir(folder)) {
     if (!name.startsWith(prefix) || !name.endsWith(ending)) continue;
     const date = name.slice(prefix.length, name.length - ending.length);
-    if (/^\d{4}-\d\d-\d\d$/.test(date) && date < day) await unlink(join(folder, name));
+    if (/^\d{4}-\d\d-\d\d$/.test(date) && date < day) {
+      // One that cannot be removed is no reason not to write.
+      await unlink(join(folder, name)).catch(() => {});
+    }
   }
 }
 

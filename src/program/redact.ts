@@ -1,3 +1,4 @@
+import { cutBetweenWords } from "../superoffice/http.ts";
 import { readingsOf } from "./decoded.ts";
 import type { KnownSecrets } from "./knownSecrets.ts";
 import { printable } from "./printable.ts";
@@ -13,6 +14,10 @@ export interface Redact {
 }
 
 const HIDDEN = "[secret]";
+/** A text of a megabyte is nobody's to read, and would keep the others waiting. */
+const MOST_LETTERS = 20_000;
+/** What hides secrets in each other more often than this is not shown at all. */
+const MOST_LAYERS = 8;
 
 // Credentials that are known by their form: tickets, JWTs, signatures of signed system tokens, private keys.
 const FORMS = [
@@ -38,12 +43,15 @@ const BASE64_PHASES = [0, 1, 2, 3];
 export function createRedact(secrets: KnownSecrets): Redact {
   const holdsSecret = (text: string) => CREDENTIAL.test(text) || secrets.findIn(text).length > 0;
 
-  function hide(text: string): string {
+  function hide(text: string, layer: number): string {
     // The longest first: one may be the beginning of another.
     const plain = secrets.findIn(text).sort((a, b) => b.length - a.length)
       .reduce((text, secret) => text.replaceAll(secret, HIDDEN), text)
       .replace(CREDENTIALS, HIDDEN);
-    for (const reading of readingsOf(plain)) if (holdsSecret(reading)) return hide(reading);
+    for (const reading of readingsOf(plain)) {
+      if (!holdsSecret(reading) && reading.replace(BASE64, hideBase64) === reading) continue;
+      return layer < MOST_LAYERS ? hide(reading, layer + 1) : HIDDEN;
+    }
     return plain.replace(BASE64, hideBase64);
   }
 
@@ -54,7 +62,8 @@ export function createRedact(secrets: KnownSecrets): Redact {
     return isOne ? HIDDEN : run;
   }
 
-  return Object.assign((text: string) => printable(hide(text)), {
-    lines: (text: string) => hide(text).split("\n").map(printable).join("\n"),
+  const safe = (text: string) => hide(cutBetweenWords(text, MOST_LETTERS), 0);
+  return Object.assign((text: string) => printable(safe(text)), {
+    lines: (text: string) => safe(text).split("\n").map(printable).join("\n"),
   });
 }

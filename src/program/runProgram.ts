@@ -77,7 +77,8 @@ export async function runProgram(service: Service): Promise<never> {
     const isAtOnce = exitCode > EXIT_WRONG_SETTINGS;
     if (!isAtOnce) await stopping.mayEnd();
     printNow();
-    await closeLog();
+    // A disk that hangs may not keep the process.
+    await Promise.race([closeLog().catch(() => {}), delay(isAtOnce ? 300 : 2000)]);
     // Not longer than a moment for a reader that does not read.
     if (!isAtOnce) await Promise.race([print(""), delay(1000)]);
     process.exit(exitCode);

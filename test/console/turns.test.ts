@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
 import { createTurns, type Turns } from "../../src/console/turns.ts";
 
+const never = new AbortController().signal;
+
 /** Takes a turn for each, and notes who has one. */
 function takeFor(turns: Turns, names: string[], isSlow = false) {
   const has = new Set<string>();
@@ -37,7 +39,7 @@ for (const isSlow of [false, true]) {
     const { has, ends } = takeFor(turns, ["a", "b", "c"], isSlow);
     await settle();
     let isBack = false;
-    const waited = turns.wait("a", 1).then(() => isBack = true);
+    const waited = turns.wait("a", 1, never).then(() => isBack = true);
     await settle();
     assert.deepEqual(has(), ["a", "b"]);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -58,7 +60,11 @@ test("several requests of a tenant that wait take one turn again, and not one ea
   const turns = createTurns(2);
   const { ends } = takeFor(turns, ["a"]);
   await settle();
-  await Promise.all([turns.wait("a", 1), turns.wait("a", 2), turns.wait("a", 3)]);
+  await Promise.all([
+    turns.wait("a", 1, never),
+    turns.wait("a", 2, never),
+    turns.wait("a", 3, never),
+  ]);
   const others = takeFor(turns, ["b", "c"]);
   await settle();
   assert.deepEqual(others.has(), ["b"]);
@@ -88,7 +94,7 @@ test("what ends while it queues for its next turn leaves that to others", async 
   const turns = createTurns(1);
   const { ends } = takeFor(turns, ["a", "b"]);
   await settle();
-  const waited = turns.wait("a", 1);
+  const waited = turns.wait("a", 1, never);
   await new Promise((resolve) => setTimeout(resolve, 5));
   await ends[0]!();
   await ends[1]!();
@@ -110,4 +116,20 @@ test("two rows of one tenant have a turn each, and end their own", async () => {
   await ends[1]!();
   await settle();
   assert.deepEqual(next.has(), ["b", "c"]);
+});
+
+test("a request that its script ends while it waits gives the script its turn again", async () => {
+  const turns = createTurns(1);
+  const { ends } = takeFor(turns, ["a"]);
+  await settle();
+  const enough = new AbortController();
+  const waited = turns.wait("a", 60_000, never, enough.signal);
+  enough.abort();
+  await waited;
+  const next = takeFor(turns, ["b"]);
+  await settle();
+  assert.deepEqual(next.has(), []);
+  await ends[0]!();
+  await settle();
+  assert.deepEqual(next.has(), ["b"]);
 });

@@ -86,12 +86,16 @@ for (const { name, start } of testDatabases) {
         return new;
       end $$;
       create trigger refuse before update on customers for each row execute function refuse();`,
-    "a trigger with a code of its own": `
-      create function refuse() returns trigger language plpgsql as $$ begin
-        if new.id = 7 then raise exception 'not this one' using errcode = 'CRM07'; end if;
-        return new;
-      end $$;
-      create trigger refuse before update on customers for each row execute function refuse();`,
+    ...Object.fromEntries(
+      ["CRM07", "42501", "55000", "0A000", "40001", "57014"].map((code) => [
+        `a trigger with the code ${code}`,
+        `create function refuse() returns trigger language plpgsql as $$ begin
+          if new.id = 7 then raise exception 'not this one' using errcode = '${code}'; end if;
+          return new;
+        end $$;
+        create trigger refuse before update on customers for each row execute function refuse();`,
+      ]),
+    ),
   };
   for (const [what, statement] of Object.entries(refusals)) {
     test(`a row that ${what} refuses is left out alone, and told, on ${name}`, () =>
@@ -105,6 +109,35 @@ for (const { name, start } of testDatabases) {
         assert.deepEqual(await idsOf(sql, "old"), ["7"]);
       }));
   }
+
+  test(`a row that a trigger leaves as it is counts as written on ${name}`, () =>
+    withTable(start, 3, async (sql, database) => {
+      await sql.unsafe(`
+        create trigger same before update on customers
+          for each row execute function suppress_redundant_updates_trigger();`);
+      for (let count = 0; count < 2; count++) {
+        const unwritten = await recordResults([result("1", null, "again")], database);
+        assert.deepEqual(unwritten, { locked: [], refused: [] });
+      }
+    }));
+
+  test(`a database that refuses every row is not asked for each on ${name}`, () =>
+    withTable(start, 1000, async (sql, database) => {
+      await sql`alter table customers add check (last_error is not null)`;
+      const results = Array.from({ length: 1000 }, (_, index) => worked(`${index + 1}`));
+      await assert.rejects(recordResults(results, database), { message: /check constraint/ });
+    }));
+
+  test(`a table with a rule is written on ${name}`, {
+    skip: name.includes("embedded") && "it does not give the second statement's own answer",
+  }, () =>
+    withTable(start, 3, async (sql, database) => {
+      await sql.unsafe(`
+        create table changes (id bigint);
+        create rule noted as on update to customers do also insert into changes values (new.id);`);
+      await recordResults([worked("1")], database);
+      assert.deepEqual(await idsOf(sql, null), ["1"]);
+    }));
 
   test(`a table that lacks a column is no row's fault on ${name}`, () =>
     withTable(start, 4, async (sql, database) => {

@@ -152,6 +152,11 @@ describe("a secret is hidden in whatever form it stands:", () => {
     "a header in Base64 for addresses": Buffer.from(`x:${token}`).toString("base64url"),
     "a client secret in the middle of Base64": base64("a: client+secret/c0ffee=, b"),
     "a client secret in Base64 that another word touches": `a${base64("client+secret/c0ffee=")}`,
+    "Base64 in JSON, as .NET writes it": base64("x:client+secret/c0ffee=>>>").replaceAll(
+      "+",
+      "\\u002B",
+    ),
+    "Base64 in an address": encodeURIComponent(base64("x:client+secret/c0ffee=>>>")),
     "a private key in an address": encodeURIComponent(
       "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----",
     ),
@@ -190,4 +195,12 @@ test("however many secrets there are, a text is searched once", () => {
   });
   assert.deepEqual(secrets.findIn(text as string), ["App-49999-395942081"]);
   assert.ok(looks < 5000, `${looks} secrets were compared`);
+});
+
+test("of a text of megabytes the beginning is shown, at once, and no secret", () => {
+  const redact = createRedact(createSecrets(["client-secret-c0ffee"]));
+  const text = `it says ${"\\u005cu005cu0037T:abc client-secret-c0ffee ".repeat(100_000)}`;
+  const safe = redact(text);
+  assert.ok(safe.length <= 30_000, `${safe.length} letters`);
+  assert.doesNotMatch(safe, /c0ffee/);
 });
