@@ -62,8 +62,7 @@ export function createRedact(secrets: KnownSecrets): Redact {
     return isOne ? HIDDEN : run;
   }
 
-  const safe = (text: string) => hide(cutBetweenWords(text, MOST_LETTERS), 0);
-  return Object.assign((text: string) => printable(safe(text)), {
-    lines: (text: string) => safe(text).split("\n").map(printable).join("\n"),
+  return Object.assign((text: string) => printable(hide(cutBetweenWords(text, MOST_LETTERS), 0)), {
+    lines: (text: string) => hide(text, 0).split("\n").map(printable).join("\n"),
   });
 }
