@@ -253,7 +253,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
     await t.test("a process that is killed, at whatever moment, leaves nothing half done", async () => {
       const few = tenants.slice(0, 4 * RUNNING);
       const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-      const kills = Number(process.env["KILLS"] ?? 3);
+      const kills = Number(process.env["KILLS"] ?? 2);
       const random = createRandom(seed);
       const logFolder = emptyFolder();
       const variables = { LOG_FILE: join(logFolder, "log.txt") };

@@ -45,6 +45,14 @@ function createConnect(): (to: { host: string[]; port: number[]; path?: string }
       const error = Object.assign(new Error("the server hung up"), { code: "CONNECTION_CLOSED" });
       socket.destroy(error);
     });
+    // What fails at once does so before the client listens.
+    socket.once("error", (error) => {
+      if (socket.listenerCount("error") > 0) return;
+      setImmediate(() => {
+        socket.emit("error", error);
+        socket.emit("close", true);
+      });
+    });
     // The client takes the name for TLS from here.
     return Object.assign(socket, { host, port });
   };
