@@ -381,17 +381,13 @@ for (const { name, start } of testDatabases.slice(-1)) {
       const child = startConsole(["--work", path], settings);
       await child.waitFor(POLL_END, 2);
       child.stopReading();
-      const before = child.output().length;
-      const polled = await pollsUnread(standIn, 2 * MOST_UNREAD_MILLIONS);
+      await pollsUnread(standIn, 2 * MOST_UNREAD_MILLIONS);
       child.readOn();
-      // When these have ended, all has come that was kept.
-      await polls(child, polled + 2);
-      const millions = (child.output().length - before) / 1e6;
-      globalThis.console.log(
-        `${polled} polls while nobody read, ${millions} million characters kept`,
-      );
-      assert.ok(millions < MOST_UNREAD_MILLIONS + 4, `${millions} million characters were kept`);
-      await assertOver(child, sql, false);
+      // On Deno it waits for its reader, and loses nothing.
+      if (!("Deno" in globalThis)) {
+        await child.waitFor(/WARNING \d+ lines were not printed, since nobody read them/);
+      }
+      await polls(child, 3);
       child.signal("SIGTERM");
       assert.equal(await child.ended, 0);
       assertClean(child.output());
