@@ -21,6 +21,7 @@ import { type DatabaseDoor, type DoorPolicy, openDatabaseDoor } from "./support/
 import { count } from "./support/pollLines.ts";
 import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
 import { testDatabases } from "./support/testDatabase.ts";
+import { createRandom } from "./support/random.ts";
 import { startTestStandIn } from "./support/testStandIn.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -381,11 +382,15 @@ for (const { name, start } of testDatabases.slice(-1)) {
       const child = startConsole(["--work", path], settings);
       await child.waitFor(POLL_END, 2);
       child.stopReading();
+      const before = child.output().length;
       await pollsUnread(standIn, 2 * MOST_UNREAD_MILLIONS);
       child.readOn();
       // On Deno it waits for its reader, and loses nothing.
       if (!("Deno" in globalThis)) {
-        await child.waitFor(/WARNING \d+ lines were not printed, since nobody read them/);
+        await child.waitFor(LOST_LINES);
+        // What was kept comes before it.
+        const millions = (child.output().search(LOST_LINES) - before) / 1e6;
+        assert.ok(millions < MOST_UNREAD_MILLIONS, `${millions} million characters were kept`);
       }
       await polls(child, 3);
       child.signal("SIGTERM");
@@ -479,6 +484,7 @@ export default async ({ log }) => {
   for (let line = 0; line < ${100 / RUNNING}; line++) log.info("{customer}: " + much);
 };`;
 const MOST_UNREAD_MILLIONS = 8;
+const LOST_LINES = /WARNING \d+ lines were not printed, since nobody read them/;
 
 /** What never comes must fail, not hang. */
 function patience(): AbortSignal {
@@ -559,17 +565,6 @@ async function becomes(sql: postgres.Sql, query: string, gives: "rows" | "none")
   while ((await sql.unsafe(query)).length > 0 !== (gives === "rows")) {
     await delay(10, undefined, { signal: enough });
   }
-}
-
-/** A small one whose numbers follow from its seed (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** What is counted from the console's start, and up to how many. */

@@ -1,28 +1,13 @@
 // Trouble of every kind, of some tenants among healthy ones.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FORGERIES } from "../fixtures/jwts.ts";
 import type { Misbehaviour, Place } from "../fixtures/standIn.ts";
 import { startConsole } from "./support/childConsole.ts";
 import { assertNobodyMissed, count } from "./support/pollLines.ts";
 import { fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
 import { testDatabases } from "./support/testDatabase.ts";
 import { startTestStandIn } from "./support/testStandIn.ts";
-
-const FORGERIES = [
-  "unknownKey",
-  "unsigned",
-  "hmacWithPublicKey",
-  "otherRsaAlgorithm",
-  "changedPayload",
-  "otherIssuer",
-  "otherAudience",
-  "expired",
-  "notYetValid",
-  "otherTenant",
-  "noExpiry",
-  "noTicket",
-  "garbage",
-] as const;
 
 const ANYWHERE: [Misbehaviour, RegExp][] = [
   [{ status: 302, headers: { location: "https://elsewhere.example/" } }, /status 302.*Redirects/],

@@ -4,9 +4,10 @@
 import { createInterface } from "node:readline";
 import process from "node:process";
 import postgres from "postgres";
-import type { Forgery } from "../../fixtures/jwts.ts";
+import { FORGERIES } from "../../fixtures/jwts.ts";
 import type { Misbehaviour, Place, Tenant } from "../../fixtures/standIn.ts";
 import { makeTenants, startSampleStandIn } from "../support/sampleTenants.ts";
+import { createRandom } from "../support/random.ts";
 import { hostileBody } from "./hostileBodies.ts";
 
 export interface TroublesInput {
@@ -69,21 +70,6 @@ const ANSWERS: Record<"state" | "exchange" | "call", Record<string, Misbehaviour
     wrongTenant: "wrongTenant",
   },
 };
-const FORGERIES: Forgery[] = [
-  "unknownKey",
-  "unsigned",
-  "hmacWithPublicKey",
-  "otherRsaAlgorithm",
-  "changedPayload",
-  "otherIssuer",
-  "otherAudience",
-  "expired",
-  "notYetValid",
-  "otherTenant",
-  "noExpiry",
-  "noTicket",
-  "garbage",
-];
 
 const random = createRandom(input.seed);
 const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
@@ -225,17 +211,6 @@ function beginHostility(): void {
     const how = hostileBody(hostileBodies++, place, contextIdentifier);
     standIn.misbehave({ at: place, how, contextIdentifier, times: 1 });
   });
-}
-
-/** A small generator of numbers from 0 to 1 by chance (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const print = (value: unknown) => console.log(JSON.stringify(value));
