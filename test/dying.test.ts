@@ -542,7 +542,7 @@ async function lastSyncs(sql: postgres.Sql): Promise<Date[]> {
 }
 
 const OF_THE_CONSOLE =
-  "datname = current_database() and application_name = 'system-user-service-console'";
+  "datname = current_database() and application_name like 'system-user-service-console %'";
 
 /** Gives how many connections that were. */
 async function terminateConsole(sql: postgres.Sql): Promise<number> {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import process from "node:process";
 import postgres from "postgres";
 
 /** The database cannot be reached, or does not hold what the console needs. */
@@ -17,7 +18,8 @@ export class DatabaseError extends Error {
 /** A client of the Postgres that holds the table `customers`. */
 export type Database = postgres.Sql;
 
-const APPLICATION_NAME = "system-user-service-console";
+/** Tells the sessions of this process from those of another console. */
+const APPLICATION_NAME = `system-user-service-console ${process.pid}`;
 
 /** A client for the Postgres that holds the table `customers`. It connects when it is first used. */
 export function openDatabase(databaseUrl: string): Database {
@@ -86,7 +88,7 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
   try {
     return await Promise.race([query, tooLong]);
   } catch (cause) {
-    if ((cause as { code?: string }).code === READ_ONLY) await dropConnectionOf(query, database);
+    if ((cause as { code?: string }).code === READ_ONLY) await dropSessions(query, database);
     throw explainDatabaseError(cause, database);
   } finally {
     clearTimeout(timer);
@@ -95,17 +97,17 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
 
 const READ_ONLY = "25006";
 
-/** A session may stay read-only when the database is that no more: the next query is to begin a new one. */
-async function dropConnectionOf(
-  query: object,
-  database: Database,
-): Promise<void> {
+/** A session may stay read-only when the database is that no more: the next queries are to begin new ones. */
+async function dropSessions(query: object, database: Database): Promise<void> {
   const { state } = query as { state?: { pid: number } | null };
-  if (!state) return;
+  // What another query is about to answer is left alone, and the one that asks goes last: it does not answer any more.
   const drop = database`
-    select pg_terminate_backend(pid) from pg_stat_activity
-    where pid = ${state.pid} and application_name = ${APPLICATION_NAME}`;
-  // It may have been the same session, which then does not answer any more.
+    select pg_terminate_backend(pid) from (
+      select pid from pg_stat_activity
+      where application_name = ${APPLICATION_NAME} and datname = current_database()
+        and (state = 'idle' or pid in (${state?.pid ?? 0}, pg_backend_pid()))
+      order by pid = pg_backend_pid()
+    ) own`;
   await drop.catch(() => {});
 }
 

@@ -126,10 +126,19 @@ for (const { name, start } of testDatabases.slice(1)) {
     const result = { id: "1", contextIdentifier: "Cust1", syncedAt: null, error: null };
     const databaseName = database.options.database;
     await sql.unsafe(`alter database ${databaseName} set default_transaction_read_only = on`);
+    const sessions = 5;
+    await Promise.all(Array.from({ length: sessions }, () => database`select pg_sleep(0.1)`));
     await assert.rejects(recordResults([result], database), { message: /is read-only for now/ });
     const admin = openDatabase(`${databaseUrl}?default_transaction_read_only=off`);
     await admin.unsafe(`alter database ${databaseName} set default_transaction_read_only = off`);
     await admin.end();
+    // One that is about to end may still be asked, and does not answer.
+    const asked = await Promise.allSettled(
+      Array.from({ length: 2 * sessions }, () => database`show transaction_read_only`),
+    );
+    const answers = asked.flatMap((one) => one.status === "fulfilled" ? one.value : []);
+    assert.ok(answers.length >= sessions);
+    assert.deepEqual(answers.filter((row) => row["transaction_read_only"] !== "off"), []);
     await recordResults([result], database);
     // The client waits for a session that the server ended.
     await database.end({ timeout: 1 });
