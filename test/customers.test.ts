@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ListedCustomer } from "../src/database/customerTable.ts";
@@ -11,6 +10,7 @@ import { formatCustomers } from "../src/program/formatCustomers.ts";
 import { faultOfToken } from "../src/program/terminal.ts";
 import { createSecrets } from "../src/program/knownSecrets.ts";
 import { createRedact } from "../src/program/redact.ts";
+import { cleanEnvironment } from "./support/cleanEnvironment.ts";
 import { emptyFolder, runtime } from "./support/childConsole.ts";
 import { testDatabases } from "./support/testDatabase.ts";
 
@@ -68,10 +68,9 @@ function run(
   cwd: string,
   feed: (stdin: NodeJS.WritableStream, output: string) => void,
 ): Promise<Outcome> {
-  const { PATH = "", HOME = "", DENO_DIR } = process.env;
   const child = spawn(command, args, {
     cwd,
-    env: { PATH, HOME, ...(DENO_DIR === undefined ? {} : { DENO_DIR }), ...variables },
+    env: cleanEnvironment(variables),
     stdio: ["pipe", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
-import { CLIENT_SECRET } from "../support/sampleTenants.ts";
+import { cleanEnvironment } from "../support/cleanEnvironment.ts";
+import { settingsFor } from "../support/sampleTenants.ts";
 import { MAIN, type Runtime } from "./runtimes.ts";
-import { KEY_FILE } from "./sampleKey.ts";
 
 export interface Poll {
   ms: number;
@@ -40,17 +40,13 @@ export function startConsoleChild(
 ): ConsoleChild {
   const cwd = mkdtempSync(join(tmpdir(), "console-bench-"));
   const log = openSync(join(cwd, "console.log"), "w+");
-  const { PATH, HOME, DENO_DIR } = process.env;
   const [program = "", ...before] = runtime.command;
   const child = spawn(program, [...before, MAIN], {
     cwd,
-    env: {
-      PATH,
-      HOME,
-      ...(DENO_DIR === undefined ? {} : { DENO_DIR }),
-      ...settings(loginUrl, databaseUrl),
+    env: cleanEnvironment({
+      ...settingsFor({ loginUrl }, databaseUrl),
       POLL_SECONDS: String(pollSeconds),
-    },
+    }),
     stdio: ["ignore", log, log],
   });
   let hasEnded = false;
@@ -104,15 +100,6 @@ export function startConsoleChild(
       closeSync(log);
       await rm(cwd, { recursive: true });
     },
-  };
-}
-
-export function settings(loginUrl: string, databaseUrl: string): Record<string, string> {
-  return {
-    DATABASE_URL: databaseUrl,
-    SUPEROFFICE_LOGIN_URL: loginUrl,
-    SUPEROFFICE_CLIENT_SECRET: CLIENT_SECRET,
-    SUPEROFFICE_PRIVATE_KEY_FILE: KEY_FILE,
   };
 }
 

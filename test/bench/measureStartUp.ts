@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
-import { settings } from "./consoleChild.ts";
+import { cleanEnvironment } from "../support/cleanEnvironment.ts";
+import { settingsFor } from "../support/sampleTenants.ts";
 import { median } from "./median.ts";
 import { deno, findStrippingNode, MAIN, node, ROOT } from "./runtimes.ts";
 import { startStandInChild } from "./standInChild.ts";
@@ -29,7 +30,7 @@ export async function measureStartUp(
   databaseUrl: string,
 ): Promise<StartUpFigures> {
   const { loginUrl, close } = await startStandInChild(1, 0);
-  const real = settings(loginUrl, databaseUrl);
+  const real = settingsFor({ loginUrl }, databaseUrl);
   const stripping = findStrippingNode();
   const denoTask = [deno.command[0]!, "task", "--quiet", "start"];
   const figures = {
@@ -70,8 +71,7 @@ async function msUntil(
   variables: Record<string, string>,
   pattern: RegExp,
 ): Promise<number> {
-  const { PATH, HOME, DENO_DIR } = process.env;
-  const env = { PATH, HOME, ...(DENO_DIR === undefined ? {} : { DENO_DIR }), ...variables };
+  const env = cleanEnvironment(variables);
   const startedAt = performance.now();
   // A group of its own, so that what npx started is ended, too.
   const child = spawn(program, args, { cwd: ROOT, env, stdio: "pipe", detached: true });

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { settings } from "./consoleChild.ts";
+import { cleanEnvironment } from "../support/cleanEnvironment.ts";
+import { settingsFor } from "../support/sampleTenants.ts";
 import { MAIN, type Runtime } from "./runtimes.ts";
 import type { Inside, PreloadVariables } from "./soakPreload.ts";
 
@@ -63,7 +64,6 @@ export function startSoakedConsole(
     options;
   const cwd = mkdtempSync(join(tmpdir(), "console-soak-"));
   const file = join(cwd, "inside.jsonl");
-  const { PATH, HOME, DENO_DIR } = process.env;
   const preload: PreloadVariables = {
     SOAK_FILE: file,
     SOAK_EVERY_MS: String(lookEveryMs),
@@ -73,16 +73,13 @@ export function startSoakedConsole(
   const [program = "", ...args] = withPreload(runtime);
   const child = spawn(program, [...args, MAIN], {
     cwd,
-    env: {
-      PATH,
-      HOME,
-      ...(DENO_DIR === undefined ? {} : { DENO_DIR }),
-      ...settings(loginUrl, databaseUrl),
+    env: cleanEnvironment({
+      ...settingsFor({ loginUrl }, databaseUrl),
       POLL_SECONDS: "0.1",
       CONCURRENCY: "8",
       REQUEST_TIMEOUT_SECONDS: String(requestTimeoutSeconds),
       ...preload,
-    },
+    }),
     stdio: ["ignore", "pipe", "pipe"],
   });
   const said = listenTo(child);

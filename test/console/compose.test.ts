@@ -9,8 +9,9 @@ import type { Send } from "../../src/superoffice/http.ts";
 import type { Signer } from "../../src/superoffice/signToken.ts";
 import type { Principal } from "../../src/superoffice/callTenant.ts";
 import { SigningError, TenantNotRunningError } from "../../src/superoffice/errors.ts";
-import { closeLog, openLog } from "../../src/program/log.ts";
+import { closeLog } from "../../src/program/log.ts";
 import { TICKET_LIFETIME_MS } from "../../src/console/tickets.ts";
+import { type JsonLine, openJsonLog } from "../support/jsonLog.ts";
 import { CLIENT_SECRET, makeTenants } from "../support/sampleTenants.ts";
 import {
   createTestConsole,
@@ -28,7 +29,7 @@ let standIn: StandIn;
 let endTroubles: (() => void)[] = [];
 let tenants: Tenant[];
 let log: Logger;
-let lines: { level: string; message: string; [property: string]: unknown }[];
+let lines: JsonLine[];
 /** A clock in milliseconds that is never set back. */
 let monotonic: number;
 /** The time of day by this machine. */
@@ -39,11 +40,7 @@ let asked: () => Record<Place, number>;
 
 before(async () => {
   standIn = await startTestStandIn(makeTenants(CROWD), { now: () => NOW });
-  log = await openLog(
-    { level: "debug", format: "json", file: undefined, keepDays: 1 },
-    (text) => text,
-    (line) => lines.push(JSON.parse(line)),
-  );
+  log = await openJsonLog((line) => lines.push(line));
 });
 after(async () => {
   await closeLog();

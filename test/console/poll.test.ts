@@ -18,7 +18,7 @@ import {
 import { DatabaseError } from "../../src/database/connection.ts";
 import { StoppedError } from "../../src/console/errors.ts";
 import type { Customer } from "../../src/database/loadCustomers.ts";
-import { closeLog, openLog } from "../../src/program/log.ts";
+import { closeLog } from "../../src/program/log.ts";
 import type { Tenant } from "../../src/superoffice/tenant.ts";
 import type { LoggedOn } from "../../src/superoffice/logOn.ts";
 import { createMemory, type Memory } from "../../src/console/memory.ts";
@@ -27,6 +27,7 @@ import { createTurns } from "../../src/console/turns.ts";
 import { createVisit } from "../../src/console/visit.ts";
 import { explain } from "../../src/program/explain.ts";
 import type { CustomersResult } from "../../src/console/resultWriter.ts";
+import { type JsonLine, openJsonLog } from "../support/jsonLog.ts";
 
 const POLL = 15_000;
 const TIMEOUT = 30_000;
@@ -35,7 +36,7 @@ const START_MS = 1_000_000;
 const LOGIN_HOST = "login.example";
 
 let log: Logger;
-let lines: { level: string; message: string; [property: string]: unknown }[];
+let lines: JsonLine[];
 let recorded: CustomersResult[];
 let clock: number;
 let stop: AbortController;
@@ -52,11 +53,7 @@ let working: number;
 let mostWorking: number;
 
 before(async () => {
-  log = await openLog(
-    { level: "debug", format: "json", file: undefined, keepDays: 1 },
-    (text) => text,
-    (line) => lines.push(JSON.parse(line)),
-  );
+  log = await openJsonLog((line) => lines.push(line));
 });
 after(() => closeLog());
 

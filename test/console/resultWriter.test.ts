@@ -9,10 +9,11 @@ import {
 import { DatabaseError } from "../../src/database/connection.ts";
 import type { Unwritten } from "../../src/database/recordResults.ts";
 import { explain } from "../../src/program/explain.ts";
-import { closeLog, openLog } from "../../src/program/log.ts";
+import { closeLog } from "../../src/program/log.ts";
+import { type JsonLine, openJsonLog } from "../support/jsonLog.ts";
 
 let log: Logger;
-let lines: { level: string; message: string; customer?: string }[];
+let lines: JsonLine[];
 let batches: CustomersResult[][];
 let secrets: Set<string>;
 let writer: ResultWriter;
@@ -20,11 +21,7 @@ let writer: ResultWriter;
 let write: (batch: CustomersResult[]) => Partial<Unwritten<CustomersResult>>;
 
 before(async () => {
-  log = await openLog(
-    { level: "debug", format: "json", file: undefined, keepDays: 1 },
-    (text) => text,
-    (line) => lines.push(JSON.parse(line)),
-  );
+  log = await openJsonLog((line) => lines.push(line));
 });
 after(() => closeLog());
 

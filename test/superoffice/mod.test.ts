@@ -7,6 +7,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { emptyFolder } from "../support/childConsole.ts";
+import { cleanEnvironment } from "../support/cleanEnvironment.ts";
 import { CLIENT_SECRET, makeTenants } from "../support/sampleTenants.ts";
 import { startTestStandIn } from "../support/testStandIn.ts";
 
@@ -60,9 +61,7 @@ async function addToDeno(project: string): Promise<string[]> {
 }
 
 async function run(args: string[], cwd: string, variables: Record<string, string>) {
-  const { PATH = "", HOME = "", DENO_DIR } = process.env;
-  const own = DENO_DIR === undefined ? {} : { DENO_DIR };
-  const env = { PATH, HOME, ...own, ...variables };
+  const env = cleanEnvironment(variables);
   const child = spawn(process.execPath, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

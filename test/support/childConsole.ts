@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { cleanEnvironment } from "./cleanEnvironment.ts";
 import { endWithFile } from "./leftRunning.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -44,10 +45,9 @@ export function startCommand(
   variables: Record<string, string>,
   cwd = emptyFolder(),
 ): ChildConsole {
-  const { PATH = "", HOME = "", DENO_DIR } = process.env;
   const child = spawn(command, args, {
     cwd,
-    env: { PATH, HOME, ...(DENO_DIR === undefined ? {} : { DENO_DIR }), ...variables },
+    env: cleanEnvironment(variables),
     stdio: ["ignore", "pipe", "pipe"],
   });
   return watch(child);

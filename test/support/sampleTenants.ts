@@ -51,10 +51,13 @@ export async function fillTable(sql: postgres.Sql, tenants: Tenant[]): Promise<v
   await sql`insert into customers ${sql(rows)}`;
 }
 
-export function settingsFor(standIn: StandIn, databaseUrl: string): Record<string, string> {
+export function settingsFor(
+  { loginUrl }: Pick<StandIn, "loginUrl">,
+  databaseUrl: string,
+): Record<string, string> {
   return {
     DATABASE_URL: databaseUrl,
-    SUPEROFFICE_LOGIN_URL: standIn.loginUrl,
+    SUPEROFFICE_LOGIN_URL: loginUrl,
     SUPEROFFICE_CLIENT_SECRET: CLIENT_SECRET,
     SUPEROFFICE_PRIVATE_KEY_FILE: PRIVATE_KEY_FILE,
   };
