@@ -21,6 +21,8 @@ export type Database = postgres.Sql;
 /** Tells the sessions of this process from those of another console. */
 const APPLICATION_NAME = `system-user-service-console ${process.pid}`;
 
+const CONNECT_AGAIN_SECONDS = 0.1;
+
 /** A client for the Postgres that holds the table `customers`. It connects when it is first used. */
 export function openDatabase(databaseUrl: string): Database {
   return postgres(databaseUrl, {
@@ -29,6 +31,8 @@ export function openDatabase(databaseUrl: string): Database {
     onnotice: () => {},
     // Array types are not used here, and what breaks while the client asks for them it does not tell.
     fetch_types: false,
+    // The polls are the pauses. Left alone, a connection that failed often waits for up to 20 seconds when all is well again.
+    backoff: () => CONNECT_AGAIN_SECONDS,
     socket: createConnect(),
   } as postgres.Options<Record<string, postgres.PostgresType>>);
 }

@@ -2,11 +2,20 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
-import { type Database, openDatabase } from "../../src/database/connection.ts";
-import { DatabaseError } from "../../src/database/connection.ts";
+import {
+  type Database,
+  DatabaseError,
+  openDatabase,
+  runQuery,
+} from "../../src/database/connection.ts";
 import { loadCustomers } from "../../src/database/loadCustomers.ts";
 import { recordResults } from "../../src/database/recordResults.ts";
+import { openDatabaseDoor } from "../support/databaseDoor.ts";
 import { SERVER_URL, testDatabases } from "../support/testDatabase.ts";
+
+/** Waiting ever longer between them would take minutes. */
+const MANY_TRIES = 40;
+const PATIENCE_MS = 20_000;
 
 /** The error of reading the customers, which speaks of no password. */
 async function errorOf(database: Database): Promise<DatabaseError> {
@@ -145,3 +154,21 @@ for (const { name, start } of testDatabases.slice(1)) {
     await close();
   });
 }
+
+test("a database that was away for long is asked as soon as it is back", async () => {
+  const { databaseUrl, close } = await testDatabases[0]!.start();
+  const door = await openDatabaseDoor(databaseUrl, "");
+  const database = openDatabase(door.databaseUrl);
+  await door.close();
+  const away = AbortSignal.timeout(PATIENCE_MS);
+  for (let tries = 0; tries < MANY_TRIES; tries++) {
+    await assert.rejects(runQuery(database`select`, database), { code: "DATABASE_TROUBLE" });
+    away.throwIfAborted();
+  }
+  await door.open();
+  await runQuery(database`select`, database);
+  away.throwIfAborted();
+  await database.end();
+  await door.close();
+  await close();
+});
