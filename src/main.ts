@@ -34,7 +34,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const sign = createSigner(target.privateKey);
   const send = createHttpClient(giveUp, run.requestTimeoutMs);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
-  const { call, logOn } = compose(target, run, means, giveUp, turns.wait);
+  const { call, logOn } = compose(target, run, means, giveUp, turns);
   const ownWork = work && createWork(work, call, giveUp);
 
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.

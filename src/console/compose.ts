@@ -17,11 +17,12 @@ import type { Signer } from "../superoffice/signToken.ts";
 import type { Application } from "../superoffice/tenant.ts";
 import type { Clock } from "./clock.ts";
 import { corrected } from "./corrected.ts";
+import { heldBack } from "./heldBack.ts";
 import { mended } from "./mended.ts";
 import { repeated } from "./repeated.ts";
 import { createTenantStates } from "./tenantStates.ts";
 import { createTickets } from "./tickets.ts";
-import type { Wait } from "./turns.ts";
+import type { Turns } from "./turns.ts";
 import type { Telemetry } from "./wanted.ts";
 import { createWatch } from "./watched.ts";
 
@@ -51,14 +52,14 @@ export interface Means {
  * Makes the flow patient and kind; once, and not for each customer. Without any of its lines a healthy run comes to the same.
  *
  * @param giveUp ends what is under way
- * @param wait waits before a request is repeated
+ * @param turns lets others have the turn of a customer that waits
  */
 export function compose(
   application: Application,
   { pollMs, requestTimeoutMs, reuseTickets }: Patience,
   { sign, send, clock, monotonicMs, log, telemetry }: Means,
   giveUp: AbortSignal,
-  wait: Wait,
+  { wait, aside }: Pick<Turns, "wait" | "aside">,
 ): { call: Call; logOn: LogOn } {
   const states = createTenantStates(pollMs, monotonicMs);
   const tickets = createTickets(monotonicMs, log);
@@ -71,8 +72,11 @@ export function compose(
   const stepsAt = (now: () => Date) => createSteps(application, sign, patientSend, now, keySet);
   const plain = stepsAt(clock.now);
 
-  // A step is watched, corrected, kept.
-  const readTenantState = states.kept(watched("state read", plain.readTenantState));
+  // A step is watched, corrected, held back from customers while all are refused, kept.
+  const held = { pollMs, monotonicMs, aside };
+  const readTenantState = states.kept(
+    heldBack(watched("state read", plain.readTenantState), held, giveUp, log),
+  );
   const makeTicketAt = (now: () => Date) => {
     const { signToken, exchange } = stepsAt(now);
     return makeNewTicket(
@@ -80,7 +84,8 @@ export function compose(
       watched("token exchanged for a ticket", exchange),
     );
   };
-  const getTicket = tickets.kept(corrected(makeTicketAt, clock, log));
+  const newTicket = heldBack(corrected(makeTicketAt, clock, log), held, giveUp, log);
+  const getTicket = tickets.kept(newTicket);
   const callTenant = states.forgottenWhenUnreachable(
     watched(
       (_tenant, _access, { purpose = "tenant called" }) => purpose,

@@ -17,3 +17,24 @@ export class StoppedError extends ExplainedError {
   static override readonly code = "STOPPED";
   static override readonly remedy = "Nothing: the customer is taken again after the next start.";
 }
+
+/** A customer was refused as all are, or not tried for that: it is the application, or its settings. */
+export class SharedTroubleError extends ExplainedError {
+  static override readonly code = "ALL_REFUSED";
+  static override readonly remedy =
+    "It is tried again by itself, as soon as somebody gets through.";
+  /** What was refused. */
+  override readonly cause: unknown;
+  /** Whether this customer was tried. */
+  readonly wasTried: boolean;
+  /** Where that is news: for how long nobody has got through. */
+  readonly newsForMs: number | undefined;
+
+  constructor(cause: unknown, wasTried: boolean, newsForMs: number | undefined) {
+    const { message } = cause as Error;
+    super(`${message}, as for several customers in a row`, { cause });
+    this.cause = cause;
+    this.wasTried = wasTried;
+    this.newsForMs = newsForMs;
+  }
+}

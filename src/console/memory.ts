@@ -1,5 +1,6 @@
 import {
   DeniedError,
+  type ExchangeRefusedError,
   InvalidSignatureError,
   NeedsReapprovalError,
   RequestTimeoutError,
@@ -8,6 +9,7 @@ import {
 } from "../superoffice/errors.ts";
 import type { Customer } from "../database/loadCustomers.ts";
 import { createBackoff } from "./backoff.ts";
+import type { Explanation } from "./wanted.ts";
 
 /** What is remembered of customers from poll to poll. */
 export interface Memory {
@@ -24,6 +26,12 @@ export interface Memory {
    * tenant's state is told once.
    */
   failed(customer: Customer, error: unknown, startedAtMs: number): boolean;
+  /** Says that the customer was refused with all others, or not tried for that; and for how long so, where it is news. */
+  failedWithAll(customer: Customer, explanation: Explanation, newsForMs: number | undefined): void;
+  /** What all are refused for, and for how long, where nobody was told yet. */
+  takeNewsOfAll(): { explanation: Explanation; forMs: number } | undefined;
+  /** Says that something changed for all: whoever was refused is tried at the next poll. */
+  tryAll(): void;
   /** Begins to look who is still there. */
   callRoll(): Roll;
 }
@@ -55,6 +63,7 @@ export function createMemory(
   const longMs = Math.min(LONG_MS, 0.9 * requestTimeoutMs);
   let lastSuccessMs = -Infinity;
   const toldStates = new Map<string, string>();
+  let newsOfAll: ReturnType<Memory["takeNewsOfAll"]>;
   const backoff = createBackoff(pollMs, monotonicMs);
 
   function noteTrouble({ id }: Customer, error: unknown, startedAtMs: number): void {
@@ -80,17 +89,27 @@ export function createMemory(
       lastSuccessMs = monotonicMs();
       inLongTrouble.delete(customer.id);
       toldStates.delete(customer.id);
-      backoff.passed(customer);
+      backoff.gotIn(customer);
     },
     failed(customer, error, startedAtMs) {
       noteTrouble(customer, error, startedAtMs);
-      if (needsPeople(error)) backoff.refused(customer);
+      if (needsPeople(error)) backoff.refused(customer, error.code);
       else backoff.passed(customer);
       if (!(error instanceof TenantNotRunningError)) return true;
       const isNews = toldStates.get(customer.id) !== error.state;
       toldStates.set(customer.id, error.state);
       return isNews;
     },
+    failedWithAll(customer, explanation, newsForMs) {
+      backoff.refusedWithAll(customer, explanation.code);
+      if (newsForMs !== undefined) newsOfAll = { explanation, forMs: newsForMs };
+    },
+    takeNewsOfAll() {
+      const news = newsOfAll;
+      newsOfAll = undefined;
+      return news;
+    },
+    tryAll: backoff.tryAll,
     callRoll() {
       const missing = new Set([...inLongTrouble.keys(), ...toldStates.keys()]);
       return {
@@ -107,7 +126,7 @@ export function createMemory(
 }
 
 /** Whether trying again is of no use before somebody has done something about it. */
-function needsPeople(error: unknown): boolean {
+function needsPeople(error: unknown): error is ExchangeRefusedError {
   return [RevokedError, DeniedError, NeedsReapprovalError, InvalidSignatureError]
     .some((kind) => error instanceof kind);
 }

@@ -56,7 +56,7 @@ export function createPoll(
 ): Poll {
   async function poll(customers: AsyncIterable<Customer>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
-    const counts = { loggedOn: 0, skipped: 0, failed: 0, stillInHand: 0, waiting: 0 };
+    const counts = { loggedOn: 0, skipped: 0, failed: 0, heldBack: 0, stillInHand: 0, waiting: 0 };
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
@@ -67,7 +67,7 @@ export function createPoll(
       try {
         if (stop.aborted) return;
         counts[await visit(customer)]++;
-        const done = counts.loggedOn + counts.skipped + counts.failed;
+        const done = counts.loggedOn + counts.skipped + counts.failed + counts.heldBack;
         progress?.tell(done, monotonicMs() - startedAt);
       } finally {
         memory.giveBack(customer);
@@ -101,9 +101,11 @@ export function createPoll(
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, complete, durationMs };
+      tellWhatAllAreRefusedFor(summary);
       log.info(
         (complete ? "Poll done" : "Poll broken off") +
           " in {durationMs} ms: {loggedOn} logged on, {skipped} skipped, {failed} failed" +
+          (counts.heldBack > 0 ? ", {heldBack} held back since all are refused" : "") +
           (counts.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
           (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
         { ...summary },
@@ -112,6 +114,23 @@ export function createPoll(
     }
     return { done: finish() };
   }
+
+  /** Once, when the poll has shown how many wait. */
+  function tellWhatAllAreRefusedFor({ failed, heldBack, stillInHand }: PollSummary): void {
+    const news = memory.takeNewsOfAll();
+    if (news === undefined) return;
+    log.warn(
+      "It is the application that is refused, or its settings or its way there, and no single customer: " +
+        "nobody got through for {seconds} s, {customers} customers wait. {problem}. {remedy} " +
+        "In each poll some are tried, one at a time; as soon as one gets through, all are. [{code}]",
+      {
+        ...news.explanation,
+        seconds: Math.ceil(news.forMs / 1000),
+        customers: failed + heldBack + stillInHand,
+      },
+    );
+  }
+
   return telemetry === undefined ? poll : withSpan(poll, telemetry.span);
 }
 

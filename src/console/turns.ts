@@ -22,7 +22,13 @@ export type Wait = (
 export interface Turns {
   /** Takes a turn, as soon as there is one. The slow ones queue among themselves, and hold nobody else up. */
   take(contextIdentifier: string, isSlow: boolean): Promise<Turn>;
-  /** Waits aside: somebody else has the tenant's turn meanwhile. */
+  /** Waits aside for `until`: somebody else has the tenant's turn meanwhile. After a stop no turn is taken again. */
+  aside: <T>(
+    contextIdentifier: string | undefined,
+    until: Promise<T>,
+    stop: AbortSignal,
+  ) => Promise<T>;
+  /** The same, for a time. */
   wait: Wait;
 }
 
@@ -70,6 +76,19 @@ export function createTurns(concurrency: number): Turns {
     return turn;
   }
 
+  async function aside<T>(
+    contextIdentifier: string | undefined,
+    until: Promise<T>,
+    stop: AbortSignal,
+  ): Promise<T> {
+    const turn = atWork.get(contextIdentifier ?? "");
+    turn?.release();
+    const result = await until;
+    // After a stop nothing more is done, and no turn is needed to say so.
+    if (!stop.aborted) await turn?.retake();
+    return result;
+  }
+
   return {
     async take(contextIdentifier, isSlow) {
       await takeSlots(isSlow);
@@ -77,12 +96,9 @@ export function createTurns(concurrency: number): Turns {
       atWork.set(contextIdentifier, turn);
       return turn;
     },
-    async wait(contextIdentifier, ms, stop, signal) {
-      const turn = atWork.get(contextIdentifier ?? "");
-      turn?.release();
-      await sleep(ms, stop, signal);
-      // After a stop nothing more is done, and no turn is needed to say so. A request's end is not its script's.
-      if (!stop.aborted) await turn?.retake();
-    },
+    aside,
+    // A request's end is not its script's.
+    wait: (contextIdentifier, ms, stop, signal) =>
+      aside(contextIdentifier, sleep(ms, stop, signal), stop),
   };
 }

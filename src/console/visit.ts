@@ -2,18 +2,19 @@ import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
 import { TenantNotRunningError } from "../superoffice/errors.ts";
 import type { LoggedOn, LogOn } from "../superoffice/logOn.ts";
-import { StoppedError, TokenMissingError } from "./errors.ts";
+import { SharedTroubleError, StoppedError, TokenMissingError } from "./errors.ts";
 import type { Memory } from "./memory.ts";
 import type { CustomersResult } from "./resultWriter.ts";
 import type { Explanation, Secrets, Telemetry } from "./wanted.ts";
 
 /** What came of a visit. */
-export type Outcome = "loggedOn" | "skipped" | "failed";
+export type Outcome = "loggedOn" | "skipped" | "failed" | "heldBack";
 
 const COUNTERS = {
   loggedOn: "customers.logged_on",
   skipped: "customers.skipped",
   failed: "customers.failed",
+  heldBack: "customers.held_back",
 } as const;
 
 /** Visits one customer; never rejects. */
@@ -82,7 +83,22 @@ export function createVisit(
     record({ id, contextIdentifier, systemUserToken, syncedAt, error });
   }
 
+  /** Nothing is recorded: what stands in the row is still true of the customer. */
+  function failWithAll(
+    customer: Customer,
+    { cause, wasTried, newsForMs }: SharedTroubleError,
+  ): Outcome {
+    const explanation = explain(cause);
+    memory.failedWithAll(customer, explanation, newsForMs);
+    log.debug("{customer}: {problem} [{code}]", {
+      customer: customer.contextIdentifier,
+      ...explanation,
+    });
+    return wasTried ? "failed" : "heldBack";
+  }
+
   function fail(customer: Customer, error: unknown, startedAtMs: number): Outcome {
+    if (error instanceof SharedTroubleError) return failWithAll(customer, error);
     const { contextIdentifier } = customer;
     const customersLog = log.with({ customer: contextIdentifier });
     const explanation = explain(error);

@@ -13,6 +13,7 @@ export type Counter =
   | "customers.logged_on"
   | "customers.failed"
   | "customers.skipped"
+  | "customers.held_back"
   | "exchanges";
 
 /** Where traces and metrics go. */

@@ -133,6 +133,10 @@ export const ADVICE: Record<string, Advice> = {
         ? "On Deno it gets more by flags of Deno's own, such as --allow-net=api.example.com (src/program/security.md)."
         : "",
   },
+  ALL_REFUSED: {
+    means:
+      "a work script's request needed a ticket while all are refused; a line before says for what",
+  },
   SIGNING_FAILED: { means: "the key vault did not sign" },
   PRIVATE_KEY_WRONG: {
     means: "the private key cannot be used",

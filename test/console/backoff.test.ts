@@ -26,7 +26,7 @@ beforeEach(() => {
 
 /** Refuses a customer, whose error is then written, and gives for how many milliseconds it is left alone. */
 function refuse(customer: Customer, backoff: Backoff): number {
-  backoff.refused(customer);
+  backoff.refused(customer, "ACCESS_DENIED");
   customer.hasError = true;
   const refusedAt = clock;
   while (!backoff.mayTry(customer)) clock += 1000;
@@ -39,13 +39,13 @@ describe("a customer", () => {
   });
 
   test("that was refused is left alone, the others are not", () => {
-    backoff.refused(anna);
+    backoff.refused(anna, "ACCESS_DENIED");
     assert.equal(backoff.mayTry(anna), false);
     assert.equal(backoff.mayTry(bo), true);
   });
 
   test("that was refused may be tried when its time has come, and not a moment before", () => {
-    backoff.refused(anna);
+    backoff.refused(anna, "ACCESS_DENIED");
     clock += 2 * POLL - 1;
     assert.equal(backoff.mayTry(anna), false);
     clock += 1;
@@ -83,14 +83,14 @@ describe("a customer", () => {
   });
 
   test("that passed does not set another free", () => {
-    backoff.refused(anna);
+    backoff.refused(anna, "ACCESS_DENIED");
     backoff.passed(bo);
     assert.equal(backoff.mayTry(anna), false);
   });
 
   test("may be tried at once when its system user token changed, and starts anew", () => {
     refuse(anna, backoff);
-    backoff.refused(anna);
+    backoff.refused(anna, "ACCESS_DENIED");
     assert.equal(backoff.mayTry(anna), false);
     anna.systemUserToken = "App-new";
     assert.equal(backoff.mayTry(anna), true);
@@ -98,13 +98,13 @@ describe("a customer", () => {
   });
 
   test("is left alone while its error is not written yet", () => {
-    backoff.refused(anna);
+    backoff.refused(anna, "ACCESS_DENIED");
     for (let look = 0; look < 5; look++) assert.equal(backoff.mayTry(anna), false);
   });
 
   test("may be tried at once when its error was there and is cleared, and starts anew", () => {
     refuse(anna, backoff);
-    backoff.refused(anna);
+    backoff.refused(anna, "ACCESS_DENIED");
     assert.equal(backoff.mayTry(anna), false);
     anna.hasError = false;
     assert.equal(backoff.mayTry(anna), true);
@@ -114,14 +114,14 @@ describe("a customer", () => {
 
   test("whose error was written before it was refused is left alone", () => {
     anna.hasError = true;
-    backoff.refused(anna);
+    backoff.refused(anna, "ACCESS_DENIED");
     assert.equal(backoff.mayTry(anna), false);
     assert.equal(backoff.mayTry(anna), false);
   });
 
   test("may be tried at once when its error is cleared after a second refusal", () => {
     refuse(anna, backoff);
-    backoff.refused(anna);
+    backoff.refused(anna, "ACCESS_DENIED");
     anna.hasError = false;
     assert.equal(backoff.mayTry(anna), true);
   });

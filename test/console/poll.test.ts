@@ -149,7 +149,15 @@ async function poll() {
 
 const idsOf = (customers: Customer[]) => customers.map(({ id }) => id);
 
-const nothing = { loggedOn: 0, skipped: 0, failed: 0, stillInHand: 0, waiting: 0, durationMs: 0 };
+const nothing = {
+  loggedOn: 0,
+  skipped: 0,
+  failed: 0,
+  heldBack: 0,
+  stillInHand: 0,
+  waiting: 0,
+  durationMs: 0,
+};
 
 describe("a poll", () => {
   test("takes every customer once, in their order, and counts them", async () => {

@@ -60,7 +60,7 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
     { pollMs: 15_000, requestTimeoutMs, reuseTickets: reusesTickets },
     { sign, send: around(noting), clock, monotonicMs, log, telemetry },
     giveUp,
-    createTurns(32).wait,
+    createTurns(32),
   );
   return {
     logOn,

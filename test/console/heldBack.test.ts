@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, test } from "node:test";
+import type { Logger } from "@logtape/logtape";
+import { SharedTroubleError } from "../../src/console/errors.ts";
+import { heldBack } from "../../src/console/heldBack.ts";
+import { createMemory } from "../../src/console/memory.ts";
+import { createPoll } from "../../src/console/poll.ts";
+import type { CustomersResult } from "../../src/console/resultWriter.ts";
+import { createTurns } from "../../src/console/turns.ts";
+import { createVisit } from "../../src/console/visit.ts";
+import type { Customer } from "../../src/database/loadCustomers.ts";
+import { explain } from "../../src/program/explain.ts";
+import { closeLog } from "../../src/program/log.ts";
+import {
+  DeniedError,
+  NetworkError,
+  RequestTimeoutError,
+  RevokedError,
+} from "../../src/superoffice/errors.ts";
+import type { Tenant } from "../../src/superoffice/tenant.ts";
+import { type JsonLine, openJsonLog } from "../support/jsonLog.ts";
+
+const POLL_MS = 15_000;
+const MOST_TRIES = 10;
+
+let log: Logger;
+let lines: JsonLine[];
+let clock: number;
+let customers: Customer[];
+/** What the login host refuses each with, by number; all others get through. */
+let refuse: (number: number) => Error | undefined;
+let tried: number[];
+let triedAtOnce: number;
+let mostTriedAtOnce: number;
+let recorded: CustomersResult[];
+let giveUp: AbortController;
+let poll: () => Promise<{ loggedOn: number; failed: number; heldBack: number; waiting: number }>;
+
+before(async () => {
+  log = await openJsonLog((line) => {
+    if (line.level !== "debug") lines.push(line);
+  });
+});
+after(() => closeLog());
+
+beforeEach(() => {
+  lines = [];
+  tried = [];
+  recorded = [];
+  clock = 1_000_000;
+  triedAtOnce = mostTriedAtOnce = 0;
+  giveUp = new AbortController();
+  refuse = () => undefined;
+  customers = makeCustomers(1000);
+  setUp(32);
+});
+
+function makeCustomers(count: number): Customer[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: `${index + 1}`,
+    contextIdentifier: `Cust${index + 1}`,
+    systemUserToken: `App-${index + 1}`,
+    lastSync: null,
+    hasError: false,
+    databaseAheadMs: 0,
+  }));
+}
+
+function setUp(concurrency: number): void {
+  const monotonicMs = () => clock;
+  const turns = createTurns(concurrency);
+  const means = { pollMs: POLL_MS, monotonicMs, aside: turns.aside };
+  const getTicket = heldBack(exchange, means, giveUp.signal, log);
+  const memory = createMemory(POLL_MS, 30_000, "login.example", monotonicMs);
+  const around = { memory, secrets: new Set<string>(), telemetry: undefined, log };
+  const record = (result: CustomersResult) => recorded.push(result);
+  const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
+  const parts = { visit, explain, progress: undefined, monotonicMs };
+  const takeAll = createPoll(parts, turns, around, giveUp.signal);
+  poll = async () => {
+    tried = [];
+    lines = [];
+    mostTriedAtOnce = 0;
+    clock += POLL_MS;
+    return await (await takeAll(loadCustomers())).done;
+  };
+
+  async function logOn(tenant: Tenant) {
+    const ticket = await getTicket(tenant);
+    const principal = { associate: "A", associateId: 1, fullName: null, userType: null };
+    return { principal, api: "https://online3.superoffice.com/api", ticket };
+  }
+}
+
+async function* loadCustomers() {
+  yield* await Promise.resolve(customers);
+}
+
+async function exchange({ contextIdentifier }: Tenant): Promise<string> {
+  const number = Number(contextIdentifier.slice("Cust".length));
+  tried.push(number);
+  mostTriedAtOnce = Math.max(mostTriedAtOnce, ++triedAtOnce);
+  await new Promise((resolve) => setImmediate(resolve));
+  triedAtOnce--;
+  const error = refuse(number);
+  if (error !== undefined) throw error;
+  return `7T:${number}`;
+}
+
+const warnings = () => lines.filter(({ level }) => level === "warning");
+const errorsRecorded = () => recorded.filter(({ error }) => error !== null).map(({ id }) => id);
+
+describe("a secret that SuperOffice refuses for 1,000 customers", () => {
+  beforeEach(() => {
+    refuse = () => new DeniedError("The exchange was refused: Denied");
+  });
+
+  test("is said once: what, how many wait, what to do; and no row is written to", async () => {
+    const { loggedOn, failed, heldBack } = await poll();
+    assert.deepEqual([loggedOn, failed + heldBack], [0, 1000]);
+    assert.equal(lines.length, 2, "one warning and the summary");
+    const [{ message = "" } = {}] = warnings();
+    assert.match(message, /the application that is refused.*1000 customers wait/);
+    assert.match(message, /Denied.*SUPEROFFICE_CLIENT_SECRET.*\[ACCESS_DENIED\]$/);
+    assert.match(lines.at(-1)!.message, /\d+ failed, \d+ held back since all are refused$/);
+    await poll();
+    assert.equal(lines.length, 1, "the summary alone");
+    assert.deepEqual(recorded, []);
+  });
+
+  test("is tried again by some customers at each poll, one at a time, and not by the same", async () => {
+    await poll();
+    await poll();
+    const before = new Set(tried);
+    assert.equal(tried.length, MOST_TRIES);
+    assert.equal(mostTriedAtOnce, 1);
+    await poll();
+    assert.equal(tried.length, MOST_TRIES);
+    assert.ok(tried.some((number) => !before.has(number)));
+  });
+
+  test("is over for all in the poll in which the first gets through, and that is said", async () => {
+    await poll();
+    await poll();
+    refuse = () => undefined;
+    assert.equal((await poll()).loggedOn, 1000);
+    assert.match(lines[0]!.message, /get through again/);
+    assert.deepEqual(warnings(), []);
+  });
+
+  test("leaves nobody waiting who was refused alone before", async () => {
+    const [one, ...others] = makeCustomers(5);
+    customers = [one!];
+    await poll();
+    assert.deepEqual(errorsRecorded(), ["1"], "one customer is not several");
+    for (let times = 0; times < 20; times++) await poll();
+    customers = [one!, ...others];
+    await poll();
+    refuse = () => undefined;
+    const summary = await poll();
+    assert.equal(summary.loggedOn + summary.waiting, 5);
+    assert.equal((await poll()).loggedOn, 5);
+  });
+
+  test("that changes its cause is said anew", async () => {
+    await poll();
+    refuse = () => new NetworkError("login.example could not be reached");
+    await poll();
+    assert.match(warnings()[0]!.message, /could not be reached.*\[NETWORK_FAILED\]$/);
+  });
+
+  test("ends the waiting when the console gives up", async () => {
+    refuse = () => {
+      if (tried.length === 40) giveUp.abort(new Error("stop"));
+      return new DeniedError("Denied");
+    };
+    await poll();
+    assert.ok(tried.length < 100);
+  });
+});
+
+test("a login host that answers sometimes so, sometimes so, or not at all, is one trouble", async () => {
+  const kinds = [
+    () => new NetworkError("reset"),
+    () => new RequestTimeoutError("silent", "login.example"),
+  ];
+  refuse = (number) => kinds[number % 2]!();
+  await poll();
+  assert.equal(warnings().length, 1);
+});
+
+test("few customers are tried all at each poll, so that none waits for another's trouble", async () => {
+  customers = makeCustomers(6);
+  const denied = new Set([1, 2, 3, 4, 5, 6]);
+  refuse = (number) => denied.has(number) ? new DeniedError("Denied") : undefined;
+  await poll();
+  denied.delete(6);
+  assert.equal((await poll()).loggedOn, 1);
+  assert.ok(tried.includes(6));
+});
+
+describe("where somebody gets through", () => {
+  test("each who does not is told and recorded alone, and left alone for longer each time", async () => {
+    customers = makeCustomers(100);
+    refuse = (number) => number % 2 === 0 ? new DeniedError("Denied") : undefined;
+    const { loggedOn, failed, heldBack } = await poll();
+    assert.deepEqual([loggedOn, failed, heldBack], [50, 50, 0]);
+    assert.equal(warnings().length, 50);
+    assert.equal(errorsRecorded().length, 50);
+    assert.equal((await poll()).waiting, 50);
+  });
+
+  test("many that are refused before the first gets through hold it up by a poll at most", async () => {
+    refuse = (number) => number <= 500 ? new DeniedError("Denied") : undefined;
+    const first = await poll();
+    const second = await poll();
+    assert.equal(Math.max(first.loggedOn, second.loggedOn), 500);
+  });
+
+  test("those that were refused alone are no sign of a trouble that all share", async () => {
+    customers = makeCustomers(20);
+    refuse = (number) => number <= 10 ? new DeniedError("Denied") : undefined;
+    await poll();
+    for (let times = 0; times < 3; times++) {
+      customers = makeCustomers(10);
+      await poll();
+      assert.ok(warnings().every(({ customer }) => customer !== undefined));
+    }
+    assert.equal(warnings().length > 0, tried.length > 0);
+  });
+});
+
+test("what is a customer's own, such as a withdrawn approval, is never everybody's", async () => {
+  customers = makeCustomers(50);
+  refuse = () => new RevokedError("The exchange was refused: Revoked");
+  assert.equal((await poll()).failed, 50);
+  assert.equal(errorsRecorded().length, 50);
+});
+
+test("a customer that waits lets others have its turn", async () => {
+  const turns = createTurns(1);
+  const means = { pollMs: POLL_MS, monotonicMs: () => clock, aside: turns.aside };
+  let answer = (_error: Error): void => {};
+  const step = heldBack(
+    (_tenant: { contextIdentifier: string }) => new Promise<string>((_, reject) => answer = reject),
+    means,
+    giveUp.signal,
+    log,
+  );
+  const results: Promise<unknown>[] = [];
+  for (const contextIdentifier of ["a", "b", "c"]) {
+    // Each has the one turn, fails, and waits to hear whose failure it was.
+    const turn = await turns.take(contextIdentifier, false);
+    results.push(step({ contextIdentifier }).catch((error) => error).finally(() => turn.end()));
+    answer(new DeniedError("Denied"));
+  }
+  const errors = await Promise.all(results);
+  assert.ok(errors[2] instanceof SharedTroubleError);
+});
