@@ -32,7 +32,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   );
 
   const sign = createSigner(target.privateKey);
-  const send = createHttpClient(giveUp, run.requestTimeoutMs);
+  const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn } = compose(target, run, means, giveUp, turns);
   const ownWork = work && createWork(work, call, giveUp);

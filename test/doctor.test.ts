@@ -146,6 +146,13 @@ test("where all is well each check passes, in order, with one exchange and nothi
   assert.equal(exitCode, 0);
 });
 
+test("a login host and tenants on this machine are asked directly, whatever proxy there is", async () => {
+  const nobody = { HTTPS_PROXY: "http://127.0.0.1:9", HTTP_PROXY: "http://127.0.0.1:9" };
+  const { exitCode, output } = await examineHere(undefined, { ...settings, ...nobody });
+  assert.match(output, /^✓ settings: the login host is http:\/\/127\.0\.0\.1:\d+$/m);
+  assert.equal(exitCode, 0, output);
+});
+
 test("the customer named is checked, without regard to case", async () => {
   const { exitCode, output } = await runDoctor(["CUST10002"], settings);
   assert.match(output, /the system user is Associate 10002/);

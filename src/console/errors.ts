@@ -1,4 +1,4 @@
-import { ExplainedError } from "../superoffice/errors.ts";
+import { type CertificateFault, ExplainedError, NetworkError } from "../superoffice/errors.ts";
 
 /** The customer's row holds no system user token. */
 export class TokenMissingError extends ExplainedError {
@@ -36,5 +36,41 @@ export class SharedTroubleError extends ExplainedError {
     this.cause = cause;
     this.wasTried = wasTried;
     this.newsForMs = newsForMs;
+  }
+}
+
+const ASK_ITS_KEEPER = "ask whoever runs the proxy";
+
+/** What to do about a proxy's answer, by its status. */
+const PROXY_REMEDIES: Record<number, string> = {
+  407: "It wants a user and a password, or does not take these: they stand in its address, " +
+    "http://user:password@host:port, with the signs @ : / # ? % written %40 %3A %2F %23 %3F %25.",
+  403:
+    `It may not go there for this machine: ${ASK_ITS_KEEPER} to allow connections (CONNECT) to ` +
+    "superoffice.com and every host below it, port 443.",
+};
+
+/** What is known of a proxy's trouble: the status that it answered with, or why there was no answer. */
+interface ProxyTrouble {
+  status?: number;
+  cause?: Error;
+  certificateFault?: CertificateFault | undefined;
+}
+
+/** The proxy in between gave no connection, so that the host behind it was not asked. */
+export class ProxyError extends NetworkError {
+  static override readonly code = "PROXY_FAILED";
+  static override readonly remedy =
+    "Check the proxy's address, that it runs, and that a firewall lets this machine reach it.";
+  /** Whether it said no, so that asking again brings nothing. */
+  readonly isRefusal: boolean;
+
+  constructor(message: string, { status, cause, certificateFault }: ProxyTrouble = {}) {
+    super(message, { cause }, certificateFault);
+    this.isRefusal = status !== undefined && status < 500;
+    if (status !== undefined) {
+      this.remedy = PROXY_REMEDIES[status] ??
+        `The proxy did not get there, or is in trouble itself: ${ASK_ITS_KEEPER}.`;
+    }
   }
 }

@@ -1,7 +1,9 @@
 import { Agent, type Dispatcher } from "undici";
 import { RequestTimeoutError, UnreadableAnswerError } from "../superoffice/errors.ts";
 import { HTTP_DEFAULTS, type HttpAnswer, networkError, type Send } from "../superoffice/http.ts";
-import { StoppedError } from "./errors.ts";
+import { ProxyError, StoppedError } from "./errors.ts";
+import { type Proxies, type Proxy, proxyFor } from "./proxies.ts";
+import { createConnector } from "./tunnel.ts";
 
 /**
  * The fast transport: keeps connections open between requests, and sends each request once. (Deno's own `fetch` repeats one
@@ -9,18 +11,21 @@ import { StoppedError } from "./errors.ts";
  *
  * @param stop ends every request under way
  * @param usualTimeoutMs for requests that do not say so themselves
+ * @param proxies undefined where every host is asked directly
  *
- * What it gives throws what {@link Send} says, and {@link StoppedError}.
+ * What it gives throws what {@link Send} says, {@link StoppedError} and {@link ProxyError}.
  *
  * @see https://undici.nodejs.org (api/Dispatcher, api/Agent)
  */
 export function createHttpClient(
   stop: AbortSignal,
   usualTimeoutMs: number = HTTP_DEFAULTS.timeoutMs,
+  proxies?: Proxies,
 ): Send {
   // A request's own time limit holds for the whole of it, to the answer's last byte. Connecting may take 10 seconds of
   // it: a connection that never comes about must not be waited for when nobody wants it any more.
-  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+  const connector = proxies === undefined ? {} : { connect: createConnector(proxies) };
+  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, ...connector });
 
   return (request) => {
     const { purpose, url, method = "GET", headers, body, signal } = request;
@@ -74,16 +79,12 @@ export function createHttpClient(
           const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
           resolve({ purpose, host, ...answer, bytes });
         },
-        onResponseError: (_: unknown, error: Error) => asking.fail(explained(error, host, purpose)),
+        onResponseError: (_: unknown, error: Error) =>
+          asking.fail(explained(error, wayTo(url, proxies), purpose)),
       };
       const timer = setTimeout(() => {
-        const seconds = Math.round(timeoutMs) / 1000;
-        asking.fail(
-          new RequestTimeoutError(
-            `${host} did not answer ${purpose} within ${seconds} s`,
-            host,
-          ),
-        );
+        const isConnected = connection !== undefined;
+        asking.fail(tooLate(wayTo(url, proxies), purpose, timeoutMs, isConnected));
       }, timeoutMs);
       stop.addEventListener("abort", asking.stop);
       signal?.addEventListener("abort", asking.stop);
@@ -96,14 +97,50 @@ export function createHttpClient(
           body: body ?? null,
         }, asking);
       } catch (error) {
-        asking.fail(explained(error as Error, host, purpose));
+        asking.fail(explained(error as Error, wayTo(url, proxies), purpose));
       }
     });
   };
 }
 
-function explained(cause: Error & { code?: string }, host: string, purpose: string): Error {
+/** How a host is reached. */
+interface Way {
+  host: string;
+  proxy: Proxy | undefined;
+  /** The host, and the proxy in between, as a person would say it. */
+  place: string;
+}
+
+function wayTo(url: string, proxies: Proxies | undefined): Way {
+  const address = new URL(url);
+  const { host } = address;
+  const proxy = proxyFor(address, proxies);
+  const place = proxy === undefined ? host : `${host} (through the proxy ${proxy.host})`;
+  return { host, proxy, place };
+}
+
+function tooLate(
+  { host, proxy, place }: Way,
+  purpose: string,
+  timeoutMs: number,
+  isConnected: boolean,
+): Error {
+  const within = `within ${Math.round(timeoutMs) / 1000} s`;
+  if (proxy === undefined || isConnected) {
+    return new RequestTimeoutError(`${place} did not answer ${purpose} ${within}`, host);
+  }
+  return new ProxyError(
+    `Through the proxy ${proxy.host} no connection to ${host} came about for ${purpose} ${within}`,
+  );
+}
+
+function explained(
+  cause: Error & { code?: string },
+  { host, place }: Way,
+  purpose: string,
+): Error {
+  if (cause instanceof ProxyError) return cause;
   return cause.code === "UND_ERR_CONNECT_TIMEOUT"
-    ? new RequestTimeoutError(`${host} took no connection for ${purpose} in time`, host)
-    : networkError(cause, host, purpose);
+    ? new RequestTimeoutError(`${place} took no connection for ${purpose} in time`, host)
+    : networkError(cause, place, purpose);
 }

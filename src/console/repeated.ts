@@ -1,5 +1,6 @@
 import { NetworkError, RequestTimeoutError } from "../superoffice/errors.ts";
 import { type HttpAnswer, retryAfterMsOf, type Send } from "../superoffice/http.ts";
+import { ProxyError } from "./errors.ts";
 import type { Wait } from "./turns.ts";
 
 const MOST_REPEATS = 3;
@@ -59,6 +60,7 @@ function mayPass(status: number | undefined, error: unknown, onceOnly = false): 
   if (status === 429 || status === 503) return true;
   if (onceOnly) return false;
   if (status !== undefined) return status === 408 || status >= 500;
+  if (error instanceof ProxyError && error.isRefusal) return false;
   if (error instanceof NetworkError) return error.certificateFault === undefined;
   return error instanceof RequestTimeoutError;
 }

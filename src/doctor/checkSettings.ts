@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
+import { proxyFor } from "../console/proxies.ts";
 import { SettingsError } from "../program/errors.ts";
 import { faultOfKeyNames, readKey } from "../program/readKey.ts";
 import { type InspectedSettings, inspectSettings } from "../program/settings.ts";
@@ -49,7 +50,10 @@ export async function* checkSettings(
   const faults = [...settings.faults, ...(faultOfKey === undefined ? [] : [faultOfKey])];
   if (faults.length > 0) yield failed("settings", new SettingsError(faults));
   else {
-    const text = `the login host is ${settings.loginUrl}`;
+    const { loginUrl = "", run } = settings;
+    const proxy = proxyFor(new URL(loginUrl), run.proxies);
+    const way = proxy === undefined ? "" : `, through the proxy ${proxy.host}`;
+    const text = `the login host is ${loginUrl}${way}`;
     yield { check: "settings", verdict: "passed", text, details: [] };
   }
   return settings;

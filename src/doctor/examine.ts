@@ -2,6 +2,7 @@ import process from "node:process";
 import { createHttpClient } from "../console/httpClient.ts";
 import type { Secrets } from "../console/wanted.ts";
 import { openDatabase } from "../database/connection.ts";
+import { inspectSettings } from "../program/settings.ts";
 import type { Variables } from "../program/variables.ts";
 import type { CheckedKey } from "./checkSettings.ts";
 import { diagnose } from "./diagnose.ts";
@@ -21,13 +22,14 @@ export async function examine(
   secrets: Secrets,
   print: (text: string) => Promise<void>,
 ): Promise<boolean> {
+  const { run } = inspectSettings(variables);
   const findings = diagnose({
     variables,
     customer,
     demoKey,
     versions: process.versions,
     openDatabase,
-    send: createHttpClient(new AbortController().signal),
+    send: createHttpClient(new AbortController().signal, undefined, run.proxies),
     now: () => new Date(),
     secrets,
   });

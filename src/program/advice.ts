@@ -92,11 +92,15 @@ export const ADVICE: Record<string, Advice> = {
     here: (error) =>
       error?.message.includes("EMFILE")
         ? "This process has no file descriptors left: allow it more (ulimit -n, LimitNOFILE=), or lower CONCURRENCY."
-        : error === undefined ||
-            (error as { certificateFault?: string }).certificateFault === "untrusted"
-        ? "A certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, PEM, in the " +
-          "environment at the start (not in .env)."
-        : "",
+        : authorityAdvice(error),
+  },
+  PROXY_FAILED: {
+    means: "the proxy gave no connection, so that the host behind it was not asked",
+    likely:
+      "a slip in the proxy's address, a password that it does not take any more, or a host that it does not allow",
+    here: (error) =>
+      "Set here: HTTPS_PROXY (for http addresses HTTP_PROXY), or the host in NO_PROXY where none is needed. " +
+      authorityAdvice(error),
   },
   REQUEST_TIMEOUT: {
     means: "no answer within REQUEST_TIMEOUT_SECONDS",
@@ -151,6 +155,15 @@ export const ADVICE: Record<string, Advice> = {
   STOPPED: { means: "the console was stopped before this customer was done" },
   UNEXPECTED: { means: "a mistake in this program, or in code that it was given to run" },
 };
+
+/** How an authority is trusted, where that is what lacks. */
+function authorityAdvice(error: Error | undefined): string {
+  const { certificateFault } = (error ?? {}) as { certificateFault?: string };
+  return error !== undefined && certificateFault !== "untrusted"
+    ? ""
+    : "A certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, PEM, in the " +
+      "environment at the start (not in .env).";
+}
 
 /** The likely causes of database trouble, by the codes of Postgres and its client. */
 export const DATABASE_CAUSES: Record<string, string> = {

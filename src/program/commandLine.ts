@@ -43,6 +43,8 @@ and, where the defaults do not suit:
   LOG_FORMAT                     text  text, or json: one object a line
   LOG_FILE                       a path: the log goes there, too, into a file a day
   LOG_KEEP_DAYS                  92    how long those files are kept
+  HTTPS_PROXY, HTTP_PROXY        http://user:password@host:port, the proxy for https and for http addresses; also in lower case
+  NO_PROXY                       the hosts that are asked directly, as in localhost,.example.com
 
 Exit codes: 0 done or stopped; 1 a customer or the database failed (--once); 2 wrong settings or usage.
 `;

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { isLoopback } from "../superoffice/trustedHost.ts";
-import { LIBRARY_VARIABLES, OWN_VARIABLES, type Variables } from "./variables.ts";
+import { LIBRARY_VARIABLES, OWN_VARIABLES, PROXY_VARIABLES, type Variables } from "./variables.ts";
 
 /** What a command on Deno may do. */
 export interface Permissions {
@@ -21,6 +21,7 @@ export function permissionsFor(variables: Variables, isDemo: boolean): Permissio
     net: [
       ...(isDemo ? LOOPBACK : [...loginHosts(variables), ...databaseHosts(variables)]),
       ...telemetryHosts(variables),
+      ...proxyHosts(variables),
     ],
     env: [...OWN_VARIABLES, ...LIBRARY_VARIABLES],
     read: [".env", ...(keyFile === undefined ? [] : [inFlag(keyFile)]), ...logFolder],
@@ -81,6 +82,16 @@ function telemetryHosts(variables: Variables): string[] {
   return ["", "TRACES_", "METRICS_"]
     .map((kind) => parse(variables[`OTEL_EXPORTER_OTLP_${kind}ENDPOINT`] ?? ""))
     .filter((url) => url !== undefined).map(hostOf);
+}
+
+function proxyHosts(variables: Variables): string[] {
+  const hosts = Object.values(PROXY_VARIABLES)
+    .map((names) => names.map((name) => variables[name]).find((address) => address !== undefined))
+    .map((address) => parse(address ?? ""))
+    .filter((url) => url !== undefined && /^https?:$/.test(url.protocol)).map((url) =>
+      hostOf(url!)
+    );
+  return [...new Set(hosts)];
 }
 
 function parse(address: string): URL | undefined {

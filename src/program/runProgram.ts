@@ -4,6 +4,7 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import type { Logger } from "@logtape/logtape";
+import { proxyFor } from "../console/proxies.ts";
 import type { Explanation, Progress, Secrets, Telemetry } from "../console/wanted.ts";
 import type { LoadedWork } from "../console/work.ts";
 import { HELP, readCommandLine } from "./commandLine.ts";
@@ -127,7 +128,7 @@ export async function runProgram(service: Service): Promise<never> {
     const { run, target, once } = task;
     secrets.add(target.clientSecret);
     const telemetry = run.sendsTelemetry
-      ? await openTelemetry(run.usesDenoTelemetry, redact)
+      ? await openTelemetry(run.usesDenoTelemetry, redact, run.proxies)
       : undefined;
     stopping.begin(run.shutdownMs, log);
     const explainSafely = (error: unknown) => {
@@ -140,8 +141,11 @@ export async function runProgram(service: Service): Promise<never> {
       log.warn("{lines} lines were not printed, since nobody read them.", { lines });
     });
     const often = once ? "once" : "every {seconds} s";
-    log.info(`Logging on at {loginUrl}, ${often}, at most {concurrency} tenants at once.`, {
+    const proxy = proxyFor(new URL(target.loginUrl), run.proxies)?.host;
+    const way = proxy === undefined ? "" : " through the proxy {proxy}";
+    log.info(`Logging on at {loginUrl}${way}, ${often}, at most {concurrency} tenants at once.`, {
       loginUrl: target.loginUrl,
+      ...(proxy !== undefined && { proxy }),
       seconds: run.pollMs / 1000,
       concurrency: run.concurrency,
     });
@@ -164,8 +168,12 @@ export async function runProgram(service: Service): Promise<never> {
   return await end(await exitCodeOf(main, redact));
 }
 
-async function loadOwnWork({ work }: RunSettings): Promise<LoadedWork | undefined> {
+async function loadOwnWork({ work, proxies }: RunSettings): Promise<LoadedWork | undefined> {
   if (work === undefined) return undefined;
+  if (proxies !== undefined) {
+    const { sendFetchThrough } = await import("../console/globalFetch.ts");
+    sendFetchThrough(proxies);
+  }
   const { loadWork } = await import("./loadWork.ts");
   return await loadWork(work);
 }

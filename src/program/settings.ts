@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Proxies } from "../console/proxies.ts";
 import { PrivateKeyError } from "../superoffice/errors.ts";
 import type { Application } from "../superoffice/tenant.ts";
 import { isLoopback } from "../superoffice/trustedHost.ts";
@@ -7,6 +8,7 @@ import { remedyOf } from "./explain.ts";
 import { faultOfKeyNames, readKey } from "./readKey.ts";
 import type { Variables } from "./variables.ts";
 import type { LogSettings } from "./log.ts";
+import { proxiesOf, proxyShape } from "./proxySettings.ts";
 
 /** How the console runs, whatever it runs against. */
 export interface RunSettings {
@@ -28,6 +30,8 @@ export interface RunSettings {
   sendsTelemetry: boolean;
   /** Whether Deno's built-in support sends them. */
   usesDenoTelemetry: boolean;
+  /** Undefined where every host is asked directly. */
+  proxies: Proxies | undefined;
   log: LogSettings;
 }
 
@@ -61,6 +65,7 @@ const runSchema = z.object({
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
   LOG_FILE: z.string().optional(),
   LOG_KEEP_DAYS: wholeNumber(92, 36_500),
+  ...proxyShape,
 });
 
 /** What says what to run against, but for the private key. */
@@ -105,6 +110,7 @@ export function readRunSettings(variables: Variables): RunSettings {
       : undefined,
     sendsTelemetry: variables["OTEL_EXPORTER_OTLP_ENDPOINT"] !== undefined,
     usesDenoTelemetry: "Deno" in globalThis && variables["OTEL_DENO"] === "true",
+    proxies: proxiesOf(data),
     reuseTickets: data.TICKET_REUSE === "on",
     log: {
       level: data.LOG_LEVEL,
@@ -117,7 +123,7 @@ export function readRunSettings(variables: Variables): RunSettings {
 
 /** The settings as far as they are right, and what is wrong with the others. */
 export interface InspectedSettings {
-  /** The defaults where one of them is wrong. */
+  /** With the default of each that is wrong. */
   run: RunSettings;
   databaseUrl: string | undefined;
   loginUrl: string | undefined;
@@ -134,8 +140,10 @@ export function inspectSettings(variables: Variables): InspectedSettings {
   const environment = one("SUPEROFFICE_ENVIRONMENT");
   const isLoginUrlRight =
     target.error?.issues.every(({ path }) => path[0] !== "SUPEROFFICE_LOGIN_URL") ?? true;
+  const wrong = run.error?.issues.map(({ path }) => path[0]) ?? [];
+  const others = Object.entries(variables).filter(([name]) => !wrong.includes(name));
   return {
-    run: readRunSettings(run.success ? variables : {}),
+    run: readRunSettings(Object.fromEntries(others)),
     databaseUrl: one("DATABASE_URL"),
     loginUrl: one("SUPEROFFICE_LOGIN_URL") ??
       (isLoginUrlRight && environment ? `https://${environment}.superoffice.com` : undefined),

@@ -1,3 +1,4 @@
+import type { Proxies } from "../console/proxies.ts";
 import type { Counter, Telemetry } from "../console/wanted.ts";
 import type { Redact } from "./redact.ts";
 
@@ -16,11 +17,17 @@ const NAME = "system-user-service-console";
  * Sends traces and metrics by OTLP over HTTP to where `OTEL_EXPORTER_OTLP_ENDPOINT` says. On Deno with
  * `OTEL_DENO=true` its built-in support sends them.
  *
+ * @param proxies undefined where the collector is asked directly
+ *
  * @see https://opentelemetry.io/docs/languages/sdk-configuration/otlp-exporter/
  */
-export async function openTelemetry(usesDeno: boolean, redact: Redact): Promise<OpenTelemetry> {
+export async function openTelemetry(
+  usesDeno: boolean,
+  redact: Redact,
+  proxies: Proxies | undefined,
+): Promise<OpenTelemetry> {
   const { metrics, SpanStatusCode, trace } = await import("@opentelemetry/api");
-  const close = usesDeno ? () => Promise.resolve() : await startSdk();
+  const close = usesDeno ? () => Promise.resolve() : await startSdk(proxies);
   const tracer = trace.getTracer(NAME);
   const meter = metrics.getMeter(NAME);
   const counters = new Map<Counter, ReturnType<typeof meter.createCounter>>();
@@ -55,7 +62,7 @@ export async function openTelemetry(usesDeno: boolean, redact: Redact): Promise<
 }
 
 /** Starts the SDK of Node, and gives what stops it. */
-async function startSdk(): Promise<() => Promise<void>> {
+async function startSdk(proxies: Proxies | undefined): Promise<() => Promise<void>> {
   const [api, context, traces, spans, meters, readings, resources] = await Promise.all([
     import("@opentelemetry/api"),
     import("@opentelemetry/context-async-hooks"),
@@ -65,16 +72,21 @@ async function startSdk(): Promise<() => Promise<void>> {
     import("@opentelemetry/exporter-metrics-otlp-http"),
     import("@opentelemetry/resources"),
   ]);
+  const options = proxies === undefined ? {} : {
+    httpAgentOptions: (await import("./tunnelAgents.ts")).tunnelAgents(proxies),
+  };
   const resource = resources.resourceFromAttributes({ "service.name": NAME })
     .merge(resources.detectResources({ detectors: [resources.envDetector] }));
   const tracers = new traces.BasicTracerProvider({
     resource,
-    spanProcessors: [new traces.BatchSpanProcessor(new spans.OTLPTraceExporter())],
+    spanProcessors: [new traces.BatchSpanProcessor(new spans.OTLPTraceExporter(options))],
   });
   const metering = new meters.MeterProvider({
     resource,
     readers: [
-      new meters.PeriodicExportingMetricReader({ exporter: new readings.OTLPMetricExporter() }),
+      new meters.PeriodicExportingMetricReader({
+        exporter: new readings.OTLPMetricExporter(options),
+      }),
     ],
   });
   api.context.setGlobalContextManager(new context.AsyncLocalStorageContextManager().enable());

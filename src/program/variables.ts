@@ -6,6 +6,14 @@ import { SettingsError } from "./errors.ts";
 /** Variables by name, as the environment holds them. */
 export type Variables = Record<string, string | undefined>;
 
+/** The variables that name a proxy, by the addresses that it is for; the first of them counts. */
+export const PROXY_VARIABLES = {
+  https: ["https_proxy", "HTTPS_PROXY"],
+  http: ["http_proxy", "HTTP_PROXY"],
+} as const;
+
+const PROXY_NAMES = Object.values(PROXY_VARIABLES).flat();
+
 /** The variables that this program knows. */
 export const OWN_VARIABLES = [
   "DATABASE_URL",
@@ -27,6 +35,9 @@ export const OWN_VARIABLES = [
   "NODE_ENV",
   "NO_COLOR",
   "FORCE_COLOR",
+  ...PROXY_NAMES,
+  "no_proxy",
+  "NO_PROXY",
 ];
 
 /** Those that the libraries read. */
@@ -35,14 +46,25 @@ export const LIBRARY_VARIABLES = ["OTEL_*", "PG*", "JEST_WORKER_ID", "UNDICI_NO_
 /** Those that a work script has no business with. */
 const SECRET_VARIABLES = ["DATABASE_URL", "SUPEROFFICE_CLIENT_SECRET", "SUPEROFFICE_PRIVATE_KEY"];
 
+const LOOPBACK = "localhost,127.0.0.1,::1,[::1]";
+
 /**
  * The variables of the process, with those of a file `.env` in the working directory where it exists. The process's own come
  * first; an empty one counts as not set. Those that are secrets are taken out of the process, so that nothing it runs finds them
- * there.
+ * there; of a proxy's address the credentials are, and what reads the rest there leaves this machine itself alone, too.
  */
 export async function takeVariables(): Promise<Variables> {
   const variables = await readVariables();
   for (const name of SECRET_VARIABLES) delete process.env[name];
+  const proxyNames = PROXY_NAMES.filter((name) => process.env[name]);
+  for (const name of proxyNames) {
+    process.env[name] = process.env[name]!.replace(/^([^/]*\/\/)?.*@/s, "$1");
+  }
+  const direct = variables["no_proxy"] ?? variables["NO_PROXY"] ?? "";
+  if (proxyNames.length > 0 && direct !== "*") {
+    const names = direct === "" ? LOOPBACK : `${direct},${LOOPBACK}`;
+    process.env["no_proxy"] = process.env["NO_PROXY"] = names;
+  }
   return variables;
 }
 
@@ -81,12 +103,21 @@ export function namesNoTarget(variables: Variables): boolean {
 export function secretsOf(variables: Variables): string[] {
   const { SUPEROFFICE_CLIENT_SECRET: clientSecret = "", DATABASE_URL: databaseUrl = "" } =
     variables;
-  const password = databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/s)?.[1];
-  if (password === undefined) return [clientSecret];
+  const passwords = [
+    databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/s)?.[1],
+    // Without a password, what stands before the @ is one.
+    ...PROXY_NAMES.map((name) =>
+      variables[name]?.match(/^(?:[^:/]+:\/\/)?(?:[^:@/]*:)?(.+)@/s)?.[1]
+    ),
+  ];
+  return [clientSecret, ...passwords.filter((text) => text !== undefined).flatMap(decodedToo)];
+}
+
+function decodedToo(text: string): string[] {
   try {
-    return [clientSecret, password, decodeURIComponent(password)];
+    return [text, decodeURIComponent(text)];
   } catch {
-    return [clientSecret, password];
+    return [text];
   }
 }
 

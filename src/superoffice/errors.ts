@@ -66,8 +66,8 @@ const CERTIFICATE_REMEDIES: Record<CertificateFault, string> = {
 
 /** No answer: the name is not known, the connection is refused, reset or cut, or the host's certificate is not in order. */
 export class NetworkError extends ExplainedError {
-  static override readonly code = "NETWORK_FAILED";
-  static override readonly remedy =
+  static override readonly code: string = "NETWORK_FAILED";
+  static override readonly remedy: string =
     "Check the network, the proxy and the firewall between this machine and that host.";
   /** What is wrong with the host's certificate, where that is why. The request was not sent then. */
   readonly certificateFault: CertificateFault | undefined;

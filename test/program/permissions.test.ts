@@ -24,9 +24,15 @@ describe("on Deno the console may reach", () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector.example:4318",
       OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: "https://metrics.example/v1",
     }, [...SUPEROFFICE, "collector.example:4318", "metrics.example:443"]],
+    ["the proxy", {
+      HTTPS_PROXY: "http://other.example:1",
+      https_proxy: "http://me:word@proxy.example:3128",
+      HTTP_PROXY: "http://proxy.example:3128",
+    }, [...SUPEROFFICE, "proxy.example:3128"]],
     ["nobody whom wrong settings name", {
       DATABASE_URL: "mysql://db.example",
       SUPEROFFICE_LOGIN_URL: "not an address",
+      HTTPS_PROXY: "socks5://proxy.example:1080",
     }, []],
   ];
   for (const [what, variables, hosts] of cases) {

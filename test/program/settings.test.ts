@@ -50,6 +50,7 @@ describe("readSettings", () => {
       colours: undefined,
       sendsTelemetry: false,
       usesDenoTelemetry: false,
+      proxies: undefined,
       log: { level: "info", format: "text", file: undefined, keepDays: 92 },
     });
     const { privateKey, ...rest } = target;
@@ -92,6 +93,7 @@ describe("readSettings", () => {
       colours: true,
       sendsTelemetry: true,
       usesDenoTelemetry: false,
+      proxies: undefined,
       log: { level: "debug", format: "json", file: "/var/log/console.log", keepDays: 400 },
     });
     assert.equal(target.databaseUrl, "postgresql://db.example/customers");
@@ -133,6 +135,43 @@ describe("readSettings", () => {
   }
 });
 
+describe("the proxies", () => {
+  test("are read with their credentials, and a name in lower case comes first", () => {
+    const { proxies } = readRunSettings({
+      HTTPS_PROXY: "http://other.example:1",
+      https_proxy: "http://me:p%40ss@proxy.example:3128/",
+      HTTP_PROXY: "https://token@proxy.example",
+      NO_PROXY: "*",
+      no_proxy: ".Example.com, db  collector:4318",
+    });
+    assert.deepEqual(proxies, {
+      https: {
+        origin: "http://proxy.example:3128",
+        host: "proxy.example:3128",
+        credentials: { username: "me", password: "p@ss" },
+      },
+      http: {
+        origin: "https://proxy.example",
+        host: "proxy.example:443",
+        credentials: { username: "token", password: "" },
+      },
+      direct: [".example.com", "db", "collector:4318"],
+    });
+  });
+
+  test("keep their credentials as secrets, right or wrong", () => {
+    const secrets = secretsOf({
+      HTTPS_PROXY: "http://me:p%40ss@proxy.example:3128",
+      http_proxy: "http://token-of-mine@proxy.example",
+      HTTP_PROXY: "me:hun@ter2@proxy.example:3128",
+    });
+    for (const secret of ["p%40ss", "p@ss", "token-of-mine", "hun@ter2"]) {
+      assert.ok(secrets.includes(secret), secret);
+    }
+    assert.ok(!secrets.includes("me"));
+  });
+});
+
 describe("readSettings names the variable and what it expects:", () => {
   const wrong: [string, string, RegExp][] = [
     ["DATABASE_URL", "mysql://user:database-password@host/db", /postgres:\/\/user:password@/],
@@ -167,6 +206,16 @@ describe("readSettings names the variable and what it expects:", () => {
     ["LOG_KEEP_DAYS", "0", /expected a whole number, 1 to 36500$/],
     ["LOG_KEEP_DAYS", "a week", /expected a whole number, 1 to 36500$/],
     ["LOG_KEEP_DAYS", "36501", /expected a whole number, 1 to 36500$/],
+    [
+      "HTTPS_PROXY",
+      "proxy.example:3128",
+      /expected a proxy's address of the form http:\/\/host:port/,
+    ],
+    ["https_proxy", "socks5://proxy.example:1080", /a SOCKS proxy cannot be used; expected/],
+    ["HTTP_PROXY", "ftp://proxy.example", /expected a proxy's address/],
+    ["HTTPS_PROXY", "http://proxy.example:3128/path", /expected a proxy's address/],
+    ["HTTPS_PROXY", "http://user:pass#word@proxy.example:3128", /written %40 .*%23/],
+    ["HTTPS_PROXY", "http://user:100%@proxy.example:3128", /written %40 .*%25$/],
     [
       "SUPEROFFICE_PRIVATE_KEY_FILE",
       "/nonexistent/key.pem",
