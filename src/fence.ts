@@ -6,8 +6,12 @@ import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { namesNoTarget, readVariables, type Variables } from "./program/variables.ts";
+import { environment, namesNoTarget, readVariables, type Variables } from "./program/variables.ts";
+import { watchSettingsFiles } from "./program/settingsFiles.ts";
 import { flagsFor, inFlag, permissionsFor } from "./program/permissions.ts";
+
+/** How often the files are looked at that hold settings. */
+const LOOK_MS = 1000;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CONFIG = `--config=${ROOT}deno.json`;
@@ -17,6 +21,7 @@ const args = given.filter((argument) => !isGrant(argument));
 
 // What cannot be read is named by the command itself.
 const variables: Variables = await readVariables().catch(() => ({}));
+const lookForChanges = await watchSettingsFiles(environment());
 const isDemo = args.includes("--demo") || namesNoTarget(variables);
 const work = workOf(args) ?? variables["WORK"];
 const fault = faultOfLogFolder();
@@ -42,10 +47,18 @@ const child = spawn(process.execPath, [
 ], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
 // A terminal tells both of them; the console takes the same signal twice for one. (Told by child.kill, Deno would give the
 // signal in place of the exit code.)
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => process.kill(child.pid!, signal));
 }
+process.on("SIGHUP", () => void tellChanges());
+setInterval(() => void tellChanges(), LOOK_MS);
 child.on("close", (code) => process.exit(code ?? 1));
+
+/** The console may not read the files that hold its secrets any more: when they change it is told. */
+async function tellChanges(): Promise<void> {
+  const texts = await lookForChanges();
+  if (texts !== undefined && child.connected) child.send(texts);
+}
 
 /** The work script that the command line names. */
 function workOf(args: string[]): string | undefined {

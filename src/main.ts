@@ -1,5 +1,6 @@
 // Every so often this takes the active customers, exchanges each one's system user token for a ticket, and logs on to its
 // tenant with it. Settings, log, signals and exit codes: program/. How a log-on becomes patient: console/compose.ts.
+import type { Signer } from "./superoffice/signToken.ts";
 import { runProgram } from "./program/runProgram.ts";
 
 await runProgram(async ({ run, target, work, once }, surroundings) => {
@@ -19,7 +20,8 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
 
-  const { log, secrets, explain, telemetry, showProgress, stop, giveUp } = surroundings;
+  const { log, secrets, explain, telemetry, showProgress, takeNewSettings, stop, giveUp } =
+    surroundings;
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
@@ -31,7 +33,8 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
     { explain, secrets, log },
   );
 
-  const sign = createSigner(target.privateKey);
+  // Each time anew, since the key may be replaced under way.
+  const sign: Signer = (data) => createSigner(target.privateKey)(data);
   const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn } = compose(target, run, means, giveUp, turns);
@@ -48,7 +51,10 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const progress = showProgress?.(() => countCustomers(database));
   const parts = { visit, explain, progress, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
-  const poll = () => takeAll(loadCustomers(database, monotonicMs));
+  const poll = async () => {
+    if (await takeNewSettings()) memory.tryAll();
+    return await takeAll(loadCustomers(database, monotonicMs));
+  };
 
   try {
     if (once) {

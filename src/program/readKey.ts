@@ -14,14 +14,19 @@ export function faultOfKeyNames(variables: Variables): string | undefined {
     "key (XML or PEM text), or the path of a file that holds it";
 }
 
-/** Reads the private key that the variables name. Throws {@link PrivateKeyError} with the variable's name. */
+/**
+ * Reads the private key that the variables name. Throws {@link PrivateKeyError} with the variable's name.
+ *
+ * @param keyText what the key file holds, where somebody else read it
+ */
 export async function readKey(
   variables: Variables,
+  keyText?: string,
 ): Promise<{ text: string; privateKey: CryptoKey }> {
   const path = variables["SUPEROFFICE_PRIVATE_KEY_FILE"];
   const name = path === undefined ? "SUPEROFFICE_PRIVATE_KEY" : "SUPEROFFICE_PRIVATE_KEY_FILE";
   try {
-    const text = variables["SUPEROFFICE_PRIVATE_KEY"] ?? await readKeyFile(path ?? "");
+    const text = variables["SUPEROFFICE_PRIVATE_KEY"] ?? keyText ?? await readKeyFile(path ?? "");
     return { text, privateKey: await importPrivateKey(text) };
   } catch (error) {
     if (!(error instanceof PrivateKeyError)) throw error;

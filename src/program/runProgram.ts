@@ -19,11 +19,12 @@ import {
 import { explain } from "./explain.ts";
 import { closeLog, openLog } from "./log.ts";
 import { print, printNow, printSoon, tellLost } from "./output.ts";
+import { followSettings, type TakeNewSettings } from "./rereading.ts";
 import { createSecrets } from "./knownSecrets.ts";
 import { createRedact } from "./redact.ts";
 import { closeSecretFiles } from "./secretFile.ts";
 import { readRunSettings, readSettings, type RunSettings, type Target } from "./settings.ts";
-import { secretsOf, takeVariables } from "./variables.ts";
+import { environment, secretsOf, takeVariables } from "./variables.ts";
 import { createStatusLine, showProgress } from "./statusLine.ts";
 import { createStopping } from "./stopping.ts";
 import { openTelemetry } from "./telemetry.ts";
@@ -48,6 +49,8 @@ export interface Surroundings {
   telemetry: Telemetry | undefined;
   /** Shows a person how far a poll is, of as many customers as `total` says; undefined where nobody looks. */
   showProgress: ((total: () => Promise<number>) => Progress) | undefined;
+  /** Says whether client secret or private key are others than before. */
+  takeNewSettings: TakeNewSettings;
   /** Ends the taking of customers. */
   stop: AbortSignal;
   /** Ends the work in hand, too. */
@@ -91,6 +94,7 @@ export async function runProgram(service: Service): Promise<never> {
       await print(help ? HELP : `${await readVersion()}\n`);
       return EXIT_OK;
     }
+    const own = environment();
     const variables = await takeVariables();
     if (work !== undefined) variables["WORK"] = work;
     for (const secret of secretsOf(variables)) secrets.add(secret);
@@ -101,7 +105,8 @@ export async function runProgram(service: Service): Promise<never> {
       const loadedWork = await loadOwnWork(run);
       const log = await openOwnLog(run);
       for (const fault of faults) log.warn("{fault}", { fault });
-      return await serve({ run, target, work: loadedWork, once }, log);
+      const takeNewSettings = await followSettings(own, variables, target, secrets, log);
+      return await serve({ run, target, work: loadedWork, once }, log, takeNewSettings);
     }
     const run = readRunSettings({ LOG_LEVEL: "debug", ...variables });
     const log = await openOwnLog(run);
@@ -113,7 +118,8 @@ export async function runProgram(service: Service): Promise<never> {
     const loadedWork = await loadOwnWork(run);
     const { target, close } = await startDemo();
     try {
-      return await serve({ run, target, work: loadedWork, once }, log);
+      const takeNewSettings = () => Promise.resolve(false);
+      return await serve({ run, target, work: loadedWork, once }, log, takeNewSettings);
     } finally {
       await close();
     }
@@ -124,7 +130,11 @@ export async function runProgram(service: Service): Promise<never> {
     return await openLog(run.log, redact, (line) => statusLine.print(line), colours);
   }
 
-  async function serve(task: Task, log: Logger): Promise<number> {
+  async function serve(
+    task: Task,
+    log: Logger,
+    takeNewSettings: TakeNewSettings,
+  ): Promise<number> {
     const { run, target, once } = task;
     secrets.add(target.clientSecret);
     const telemetry = run.sendsTelemetry
@@ -156,6 +166,7 @@ export async function runProgram(service: Service): Promise<never> {
       explain: explainSafely,
       telemetry,
       showProgress: process.stdout.isTTY ? (total) => showProgress(statusLine, total) : undefined,
+      takeNewSettings,
       stop: stopping.stop,
       giveUp: stopping.giveUp,
     });

@@ -155,14 +155,17 @@ export function inspectSettings(variables: Variables): InspectedSettings {
 /**
  * Reads how to run and what to run against, and imports the private key.
  * Throws {@link SettingsError} with every fault, and never a secret's value.
+ *
+ * @param keyText what the key file holds, where somebody else read it
  */
 export async function readSettings(
   variables: Variables,
+  keyText?: string,
 ): Promise<{ run: RunSettings; target: Target }> {
   const { run, databaseUrl, loginUrl, clientSecret, faults } = inspectSettings(variables);
   const keyFault = faultOfKeyNames(variables);
   const key = keyFault === undefined
-    ? await readKey(variables).catch((error) => {
+    ? await readKey(variables, keyText).catch((error) => {
       if (!(error instanceof PrivateKeyError)) throw error;
       faults.push(`${error.message}. ${remedyOf(error)}`);
     })

@@ -74,7 +74,7 @@ export async function readVariables(): Promise<Variables> {
     if (error.code === "ENOENT") return "";
     throw new SettingsError([`.env cannot be read: ${error.message}`]);
   });
-  const all = withoutEmpty({ ...parseEnv(file), ...withoutEmpty(environment()) });
+  const all = mergeVariables(file, environment());
   // OpenTelemetry's exporters read the environment themselves.
   for (const [name, value] of Object.entries(all)) {
     if (name.startsWith("OTEL_")) process.env[name] ??= value;
@@ -82,8 +82,13 @@ export async function readVariables(): Promise<Variables> {
   return all;
 }
 
+/** What the text of a file `.env` and a process's own variables come to. The own come first; an empty one counts as not set. */
+export function mergeVariables(file: string, own: Variables): Variables {
+  return withoutEmpty({ ...parseEnv(file), ...withoutEmpty(own) });
+}
+
 /** What the process may see of its environment: on Deno it may be what this program knows, and nothing else. */
-function environment(): Variables {
+export function environment(): Variables {
   try {
     return { ...process.env };
   } catch {
