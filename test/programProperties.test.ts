@@ -8,6 +8,7 @@ import { readCustomersCommandLine } from "../src/program/customersCommandLine.ts
 import type { SettingsError } from "../src/program/errors.ts";
 import { closeLog, openLog } from "../src/program/log.ts";
 import { createSecrets } from "../src/program/knownSecrets.ts";
+import { isOwnWord } from "../src/program/ownWords.ts";
 import { createRedact } from "../src/program/redact.ts";
 import { inspectSettings, readRunSettings, readSettings } from "../src/program/settings.ts";
 import { secretsOf, type Variables } from "../src/program/variables.ts";
@@ -108,7 +109,7 @@ describe("settings are read, or every fault is named and no secret:", () => {
       const { databaseUrl } = inspectSettings({ DATABASE_URL });
       if (databaseUrl === undefined || !URL.canParse(databaseUrl)) return;
       const { password } = new URL(databaseUrl);
-      if (decoded(password).length < 4) return;
+      if (decoded(password).length < 4 || isOwnWord(decoded(password))) return;
       const redact = createRedact(createSecrets(secretsOf({ DATABASE_URL })));
       assert.equal(redact(decoded(password)), "[secret]");
     },
@@ -174,7 +175,7 @@ describe("a secret is hidden in all that is printed:", () => {
     fc.string({ minLength: 4, maxLength: 30 }),
     fc.string({ unit: "binary", minLength: 4, maxLength: 30 }),
     fc.tuple(oddText, fc.constant("äß%/+&=?"), oddText).map((parts) => parts.join("")),
-  ).filter((secret) => secret.length >= 4);
+  ).filter((secret) => secret.length >= 4 && !isOwnWord(secret));
   const embedded = fc.record({
     secrets: fc.array(secretText, { minLength: 1, maxLength: 3 }),
     parts: fc.array(fc.tuple(oddText, fc.nat({ max: 2 }), fc.nat({ max: 2 })), {

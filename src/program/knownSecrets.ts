@@ -1,6 +1,10 @@
 import type { Secrets } from "../console/wanted.ts";
+import { isOwnWord } from "./ownWords.ts";
 
-/** The secrets to hide; one that was added twice is hidden until it was deleted twice. */
+/**
+ * The secrets to hide; one that was added twice is hidden until it was deleted twice. A word of the program's own is none, nor
+ * is what has fewer than four letters.
+ */
 export interface KnownSecrets extends Secrets {
   /** Those that stand in a text. */
   findIn(text: string): string[];
@@ -14,7 +18,7 @@ export function createSecrets(secrets: Iterable<string> = []): KnownSecrets {
   const byEnding = new Map<number, Map<string, number>>();
   const known: KnownSecrets = {
     add(secret) {
-      if (secret.length < SHORTEST_SECRET) return;
+      if (secret.length < SHORTEST_SECRET || isOwnWord(secret)) return;
       const ending = endingAt(secret, secret.length - 1);
       const uses = byEnding.get(ending) ?? new Map<string, number>();
       byEnding.set(ending, uses.set(secret, (uses.get(secret) ?? 0) + 1));

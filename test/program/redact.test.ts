@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
+import { CUSTOMERS_HELP } from "../../src/program/customersCommandLine.ts";
+import { HELP } from "../../src/program/commandLine.ts";
 import { createSecrets } from "../../src/program/knownSecrets.ts";
 import { createRedact } from "../../src/program/redact.ts";
+import { inspectSettings } from "../../src/program/settings.ts";
+import { secretsOf } from "../../src/program/variables.ts";
+import { DeniedError } from "../../src/superoffice/errors.ts";
 
 const read = (path: string) =>
   readFile(new URL(`../../fixtures/keys/${path}`, import.meta.url), "utf8");
@@ -110,6 +115,41 @@ describe("ordinary text stays as it is", () => {
     ]
   ) {
     test(text.slice(0, 40), () => assert.equal(redact.lines(text), text));
+  }
+});
+
+describe("a password or client secret that is a word of the program's own", () => {
+  const sentences = [
+    HELP,
+    CUSTOMERS_HELP,
+    "password authentication failed for user «user». Check user name and password in DATABASE_URL.",
+    inspectSettings({ DATABASE_URL: "mysql://x" }).faults.join("\n"),
+    DeniedError.remedy,
+    "Logged on to context Cust12345 as Anna",
+    "Poll done in 12 ms: 3 logged on, 0 skipped, 0 failed",
+  ];
+  for (
+    const word of ["password", "postgres", "secret", "user", "database", "host", "customer"]
+      .concat("admin", "tenant", "token", "console", "system", "context", "pass", "logged")
+  ) {
+    test(`leaves the program's sentences whole: ${word}`, () => {
+      const variables = {
+        DATABASE_URL: `postgres://user:${word}@host/database`,
+        SUPEROFFICE_CLIENT_SECRET: word,
+      };
+      const redact = createRedact(createSecrets(secretsOf(variables)));
+      for (const sentence of sentences) assert.equal(redact.lines(sentence), sentence);
+    });
+  }
+
+  for (
+    const secret of ["hunter", "password1", "Password", "pass word", "passwords", "5432", "user:"]
+      .concat("postgres-user", "drowssap", "PASSWORD", "secret ", "passwort")
+  ) {
+    test(`is no other that looks like one: «${secret}»`, () => {
+      const redact = createRedact(createSecrets([secret]));
+      assert.equal(redact(`it says «${secret}»`), "it says «[secret]»");
+    });
   }
 });
 
