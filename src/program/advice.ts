@@ -136,6 +136,7 @@ export const ADVICE: Record<string, Advice> = {
         ? "Set here: WORK_TIMEOUT_SECONDS."
         : "",
   },
+  WORK_BLOCKS: { means: "your work script computes without a pause; nothing else goes on" },
   SIGNING_FAILED: { means: "the key vault did not sign" },
   PRIVATE_KEY_WRONG: {
     means: "the private key cannot be used",

@@ -154,6 +154,10 @@ export async function runProgram(service: Service): Promise<never> {
       concurrency: run.concurrency,
     });
     printNow();
+    if (task.work !== undefined) {
+      const { startWatchdog } = await import("./watchdog.ts");
+      startWatchdog(task.work.fileName, run.log.format, log, stopping.standAside, printNow);
+    }
     const allWorked = await service(task, {
       log,
       secrets,
