@@ -8,6 +8,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { environment, namesNoTarget, readVariables, type Variables } from "./program/variables.ts";
 import { watchSettingsFiles } from "./program/settingsFiles.ts";
+import { isSameKeystroke, type Keystroke } from "./program/keystroke.ts";
 import { flagsFor, inFlag, permissionsFor } from "./program/permissions.ts";
 
 /** How often the files are looked at that hold settings. */
@@ -15,6 +16,8 @@ const LOOK_MS = 1000;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CONFIG = `--config=${ROOT}deno.json`;
+/** A console that hears a second signal has ended by then. */
+const STOPS_AT_ONCE_MS = 1500;
 const [command = "main.ts", ...given] = process.argv.slice(2);
 const isGrant = (argument: string) => /^--(allow|deny)-/.test(argument);
 const args = given.filter((argument) => !isGrant(argument));
@@ -33,7 +36,11 @@ const permissions = permissionsFor(variables, isDemo);
 permissions.read.push(inFlag(`${ROOT}package.json`), inFlag(`${ROOT}fixtures/schema.sql`));
 // The embedded Postgres of the demo reads its own files.
 if (isDemo) permissions.read.push(inFlag(deno().npmCache));
-if (work !== undefined) permissions.read.push(...modulesOf(work).map(inFlag));
+if (work !== undefined) {
+  permissions.read.push(
+    ...[...modulesOf(work), `${ROOT}src/program/watchdogThread.mjs`].map(inFlag),
+  );
+}
 
 const child = spawn(process.execPath, [
   "run",
@@ -47,8 +54,14 @@ const child = spawn(process.execPath, [
 ], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
 // A terminal tells both of them; the console takes the same signal twice for one. (Told by child.kill, Deno would give the
 // signal in place of the exit code.)
+let first: Keystroke | undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => process.kill(child.pid!, signal));
+  process.on(signal, () => {
+    process.kill(child.pid!, signal);
+    const keystroke = { name: signal, at: performance.now() };
+    if (first === undefined) first = keystroke;
+    else if (!isSameKeystroke(first, keystroke)) endSoon(signal);
+  });
 }
 process.on("SIGHUP", () => void tellChanges());
 setInterval(() => void tellChanges(), LOOK_MS);
@@ -58,6 +71,14 @@ child.on("close", (code) => process.exit(code ?? 1));
 async function tellChanges(): Promise<void> {
   const texts = await lookForChanges();
   if (texts !== undefined && child.connected) child.send(texts);
+}
+
+/** A work script that never pauses keeps the console from hearing signals: told twice, it is ended from here. */
+function endSoon(signal: NodeJS.Signals): void {
+  setTimeout(() => {
+    process.kill(child.pid!, "SIGKILL");
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  }, STOPS_AT_ONCE_MS).unref();
 }
 
 /** The work script that the command line names. */

@@ -38,7 +38,7 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn } = compose(target, run, means, giveUp, turns);
-  const ownWork = work && createWork(work, call, giveUp);
+  const ownWork = work && createWork(work, call, run.workTimeoutMs, giveUp);
 
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.
   const around = { memory, secrets, telemetry, log };
@@ -58,8 +58,8 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
 
   try {
     if (once) {
-      const { complete, failed } = await (await poll()).done;
-      return await results.flush() && complete && failed === 0;
+      const { complete, failed, workFailed } = await (await poll()).done;
+      return await results.flush() && complete && failed + workFailed === 0;
     }
     // Every so often.
     await everySoOften(poll, run.pollMs, stop, monotonicMs);

@@ -81,21 +81,50 @@ test("a work script that throws fails its customer alone, with the script's line
     /WARNING Cust10002: The work script failed at sync\.ts:\d+: no budget\..*\[WORK_FAILED\]/,
   );
   assert.match(output, /Cust10001: done/);
-  assert.match(output, /2 logged on, 0 skipped, 1 failed/);
+  assert.match(output, /3 logged on \(the work failed for 1 of them\), 0 skipped, 0 failed/);
   assert.equal(exitCode, 1);
 });
 
-test("a promise that a work script leaves behind ends nothing when it fails", async () => {
+test("what a work script leaves behind fails its customer when it fails, and ends nothing", async () => {
   const path = join(emptyFolder(), "careless.ts");
   await writeFile(
     path,
-    `export default async () => { void Promise.reject(new Error("left behind")); };`,
+    `const fail = () => { throw new Error("left behind"); };
+    export default async ({ contextIdentifier, fetch }) => {
+      if (contextIdentifier === "Cust10001") void fetch("v1/Contact").then(fail);
+      if (contextIdentifier === "Cust10002") await new Promise(() => setTimeout(fail, 1));
+      return { summary: "done" };
+    };`,
   );
   const child = startConsole(["--work", path], { ...settings, POLL_SECONDS: "0.2" });
-  await child.waitFor(/left behind/);
-  await child.waitFor(/Poll done/, 3);
+  const summary = /3 logged on \(the work failed for 2 of them\), 0 skipped, 0 failed/;
+  await child.waitFor(summary, 3);
   child.signal("SIGTERM");
   assert.equal(await child.ended, 0);
+  const failure =
+    /WARNING (\S+): The work script did not wait for .* at careless\.ts:1: left behind\./g;
+  const failed = [...child.output().matchAll(failure)].map(([, customer]) => customer);
+  assert.deepEqual([...new Set(failed)].sort(), ["Cust10001", "Cust10002"]);
+  assert.match(child.output(), /Cust10003: done/);
+});
+
+test("a work script that never pauses is named, and Ctrl-C still ends the program", async () => {
+  const path = join(emptyFolder(), "busy.ts");
+  await writeFile(
+    path,
+    `export default async ({ contextIdentifier, fetch }) => {
+      await (await fetch("v1/Contact")).json();
+      while (contextIdentifier === "Cust10002");
+    };`,
+  );
+  const child = startConsole(["--work", path], settings);
+  await child.waitFor(/WARNING Cust10002: The work script .*nothing else go on.*\[WORK_BLOCKS\]/);
+  // On Deno the second one does.
+  const again = setInterval(() => child.signal("SIGINT"), 400);
+  child.signal("SIGINT");
+  void child.exited.then(() => clearInterval(again));
+  const exitCode = await child.ended;
+  assert.ok(exitCode === 130 || exitCode === null, `${exitCode}`);
 });
 
 const WRONG: [string, string | undefined, RegExp][] = [
@@ -174,7 +203,11 @@ test("the tenant's fetch sends nothing outside the tenant's own address", async 
       "file:///etc/passwd",
     ]
   ) {
-    await assert.rejects(fetch(input), { code: "HOST_UNTRUSTED" }, input);
+    await assert.rejects(
+      fetch(input),
+      { code: "HOST_UNTRUSTED", remedy: /use globalThis\.fetch/ },
+      input,
+    );
   }
   assert.equal(standIn.counts.call, 0);
   await standIn.close();

@@ -5,7 +5,7 @@ import type { Turn, Turns } from "./turns.ts";
 import type { Outcome, Visit } from "./visit.ts";
 import type { Explanation, Progress, Span, Telemetry } from "./wanted.ts";
 
-/** What one poll came to. */
+/** What one poll came to; those whose work failed were logged on to, and count as such, too. */
 export interface PollSummary extends Record<Outcome, number> {
   /** Customers left out, because an earlier poll still had them in hand. */
   stillInHand: number;
@@ -24,6 +24,19 @@ export interface StartedPoll {
 
 /** Takes customers and has them visited. */
 export type Poll = (customers: AsyncIterable<Customer>) => Promise<StartedPoll>;
+
+const NOBODY = {
+  loggedOn: 0,
+  workFailed: 0,
+  skipped: 0,
+  failed: 0,
+  heldBack: 0,
+  givenUp: 0,
+  stillInHand: 0,
+  waiting: 0,
+};
+
+const MOST_NAMES = 10;
 
 /** What a poll does. */
 export interface PollParts {
@@ -56,7 +69,8 @@ export function createPoll(
 ): Poll {
   async function poll(customers: AsyncIterable<Customer>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
-    const counts = { loggedOn: 0, skipped: 0, failed: 0, heldBack: 0, stillInHand: 0, waiting: 0 };
+    const counts = { ...NOBODY };
+    const givenUp: string[] = [];
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
@@ -66,8 +80,12 @@ export function createPoll(
       const own = await turn;
       try {
         if (stop.aborted) return;
-        counts[await visit(customer)]++;
-        const done = counts.loggedOn + counts.skipped + counts.failed + counts.heldBack;
+        const outcome = await visit(customer);
+        counts[outcome]++;
+        if (outcome === "workFailed") counts.loggedOn++;
+        if (outcome === "givenUp") givenUp.push(customer.contextIdentifier);
+        const done = counts.loggedOn + counts.skipped + counts.failed + counts.heldBack +
+          counts.givenUp;
         progress?.tell(done, monotonicMs() - startedAt);
       } finally {
         memory.giveBack(customer);
@@ -104,8 +122,11 @@ export function createPoll(
       tellWhatAllAreRefusedFor(summary);
       log.info(
         (complete ? "Poll done" : "Poll broken off") +
-          " in {durationMs} ms: {loggedOn} logged on, {skipped} skipped, {failed} failed" +
+          " in {durationMs} ms: {loggedOn} logged on" +
+          (counts.workFailed > 0 ? " (the work failed for {workFailed} of them)" : "") +
+          ", {skipped} skipped, {failed} failed" +
           (counts.heldBack > 0 ? ", {heldBack} held back since all are refused" : "") +
+          (counts.givenUp > 0 ? `, {givenUp} given up at the stop (${namesOf(givenUp)})` : "") +
           (counts.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
           (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
         { ...summary },
@@ -132,6 +153,12 @@ export function createPoll(
   }
 
   return telemetry === undefined ? poll : withSpan(poll, telemetry.span);
+}
+
+/** Some of the names, where there are many. */
+function namesOf(customers: string[]): string {
+  const more = customers.length - MOST_NAMES;
+  return customers.slice(0, MOST_NAMES).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** Puts a span around a poll, which lasts until its last customer is done. */

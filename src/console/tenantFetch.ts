@@ -59,11 +59,19 @@ export function createTenantFetch(tenant: Tenant, api: string, call: Call): type
 function addressOf(input: Parameters<typeof fetch>[0], api: string): string {
   const text = input instanceof Request ? input.url : String(input);
   const isWhole = /^[a-z][a-z\d+.-]*:|^\/\//i.test(text);
-  const { href, origin } = new URL(isWhole ? text : `${api}/${text.replace(/^\//, "")}`, api);
-  if (href.startsWith(`${api}/`)) return href;
-  throw new UntrustedHostError(
-    `The work script asked for ${origin}, not for the tenant's address, so nothing was sent`,
+  const { href, origin, protocol } = new URL(
+    isWhole ? text : `${api}/${text.replace(/^\//, "")}`,
+    api,
   );
+  if (href.startsWith(`${api}/`)) return href;
+  const error = new UntrustedHostError(
+    `The work script asked for ${
+      origin === "null" ? protocol : origin
+    }, not for the tenant's address, so nothing was sent`,
+  );
+  error.remedy =
+    "Its own fetch adds the tenant's credentials and is for the tenant alone: use globalThis.fetch for another host.";
+  throw error;
 }
 
 function toResponse({ status, headers, bytes }: HttpAnswer): Response {

@@ -8,23 +8,36 @@ import type { CustomersResult } from "./resultWriter.ts";
 import type { Explanation, Secrets, Telemetry } from "./wanted.ts";
 
 /** What came of a visit. */
-export type Outcome = "loggedOn" | "skipped" | "failed" | "heldBack";
+export type Outcome =
+  | "loggedOn"
+  | "workFailed"
+  | "skipped"
+  | "failed"
+  | "heldBack"
+  | "givenUp";
 
+/** A customer whose work failed was logged on to all the same. */
 const COUNTERS = {
-  loggedOn: "customers.logged_on",
-  skipped: "customers.skipped",
-  failed: "customers.failed",
-  heldBack: "customers.held_back",
+  loggedOn: ["customers.logged_on"],
+  workFailed: ["customers.logged_on", "customers.work_failed"],
+  skipped: ["customers.skipped"],
+  failed: ["customers.failed"],
+  heldBack: ["customers.held_back"],
+  givenUp: ["customers.given_up"],
 } as const;
 
 /** Visits one customer; never rejects. */
 export type Visit = (customer: Customer) => Promise<Outcome>;
 
-/** The vendor's own work in a tenant, after the log-on; gives a summary for the log, or nothing. */
+/**
+ * The vendor's own work in a tenant, after the log-on; gives a summary for the log, or nothing. What it left behind, and fails
+ * when all is over, is told to `failLate`.
+ */
 export type RunWork = (
   customer: Customer,
   loggedOn: LoggedOn,
   log: Logger,
+  failLate: (error: unknown) => void,
 ) => Promise<string | undefined>;
 
 /** What a visit does. */
@@ -56,7 +69,7 @@ export function createVisit(
   { logOn, work, record, explain, monotonicMs }: VisitParts,
   { memory, secrets, telemetry, log }: VisitSurroundings,
 ): Visit {
-  async function logOnAndWork(customer: Customer): Promise<Outcome> {
+  async function logOnAndWork(customer: Customer, startedAtMs: number): Promise<Outcome> {
     const { contextIdentifier, systemUserToken, databaseAheadMs } = customer;
     if (systemUserToken === "") throw new TokenMissingError("The row holds no system user token");
     // What changes while the work goes on belongs to the next time.
@@ -70,8 +83,15 @@ export function createVisit(
     });
     if (work !== undefined) {
       const customersLog = log.with({ customer: contextIdentifier });
-      const summary = await work(customer, loggedOn, customersLog);
-      if (summary !== undefined) customersLog.info("{customer}: {summary}", { summary });
+      try {
+        const summary = await work(customer, loggedOn, customersLog, (error) => {
+          void guarded(customer, () => fail(customer, error, monotonicMs(), "workFailed"));
+          telemetry?.count("customers.work_failed");
+        });
+        if (summary !== undefined) customersLog.info("{customer}: {summary}", { summary });
+      } catch (error) {
+        return fail(customer, error, startedAtMs, "workFailed");
+      }
     }
     tell(customer, syncedAt, null);
     memory.succeeded(customer);
@@ -97,7 +117,12 @@ export function createVisit(
     return wasTried ? "failed" : "heldBack";
   }
 
-  function fail(customer: Customer, error: unknown, startedAtMs: number): Outcome {
+  function fail(
+    customer: Customer,
+    error: unknown,
+    startedAtMs: number,
+    outcome: "failed" | "workFailed",
+  ): Outcome {
     if (error instanceof SharedTroubleError) return failWithAll(customer, error);
     const { contextIdentifier } = customer;
     const customersLog = log.with({ customer: contextIdentifier });
@@ -106,8 +131,13 @@ export function createVisit(
     if (!(error instanceof StoppedError)) tell(customer, null, `${problem}. ${remedy}`);
     const isNews = memory.failed(customer, error, startedAtMs);
     if (!(error instanceof TenantNotRunningError)) {
-      customersLog.warn("{customer}: {problem}. {remedy} [{code}]", { ...explanation });
-      return "failed";
+      const isGivenUp = error instanceof StoppedError;
+      const loggedOn = outcome === "failed" || isGivenUp
+        ? ""
+        : "The log-on worked, the work after it did not. ";
+      const message = `{customer}: {problem}. ${loggedOn}{remedy} [{code}]`;
+      customersLog.warn(message, { ...explanation });
+      return isGivenUp ? "givenUp" : outcome;
     }
     // Said once when the state changes, not at every poll.
     const { state } = error;
@@ -116,19 +146,28 @@ export function createVisit(
     return "skipped";
   }
 
-  return async (customer) => {
-    const { systemUserToken } = customer;
-    const startedAtMs = monotonicMs();
+  /** With the customer's own secret hidden; saying or recording may fail, too. */
+  async function guarded(
+    { systemUserToken }: Customer,
+    deed: () => Outcome | Promise<Outcome>,
+  ): Promise<Outcome> {
     secrets.add(systemUserToken);
-    let outcome: Outcome = "failed";
     try {
-      outcome = await logOnAndWork(customer).catch((error) => fail(customer, error, startedAtMs));
+      return await deed();
     } catch (error) {
-      // Saying or recording failed.
       log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
+      return "failed";
+    } finally {
+      secrets.delete(systemUserToken);
     }
-    secrets.delete(systemUserToken);
-    telemetry?.count(COUNTERS[outcome]);
+  }
+
+  return async (customer) => {
+    const startedAtMs = monotonicMs();
+    const outcome = await guarded(customer, () =>
+      logOnAndWork(customer, startedAtMs)
+        .catch((error) => fail(customer, error, startedAtMs, "failed")));
+    for (const counter of COUNTERS[outcome]) telemetry?.count(counter);
     return outcome;
   };
 }

@@ -11,7 +11,9 @@ export type Span = <T>(
 /** What is counted. */
 export type Counter =
   | "customers.logged_on"
+  | "customers.work_failed"
   | "customers.failed"
+  | "customers.given_up"
   | "customers.skipped"
   | "customers.held_back"
   | "exchanges";

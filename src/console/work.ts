@@ -1,11 +1,13 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import type { Principal } from "../superoffice/callTenant.ts";
-import { ExplainedError } from "../superoffice/errors.ts";
-import { cutBetweenWords } from "../superoffice/http.ts";
 import type { Call } from "../superoffice/logOn.ts";
+import { handBack, leaveWork, runAtWork } from "./atWork.ts";
 import { WorkError } from "./errors.ts";
 import { createTenantFetch } from "./tenantFetch.ts";
 import type { RunWork } from "./visit.ts";
+import { toStrayError, toWorkError } from "./workFailure.ts";
+import { summaryOf } from "./workSummary.ts";
 
 /** What a work script gets, once for each customer and poll. */
 export interface WorkContext {
@@ -21,7 +23,10 @@ export interface WorkContext {
   lastSync: Date | null;
   /** Writes lines that carry the property `customer`. */
   log: Logger;
-  /** Aborted when the console stops and does not wait any longer, or when the work has gone on for 10 minutes. */
+  /**
+   * Aborted when the work has failed or is given up: something that the script did not wait for has failed, the work has gone on
+   * for WORK_TIMEOUT_SECONDS, or the console stops and does not wait any longer. From then on `fetch` sends nothing.
+   */
   signal: AbortSignal;
   /**
    * `fetch` for this tenant: takes a path below `api` ("v1/Contact/1") or an address that begins with `api`, adds the
@@ -34,12 +39,6 @@ export interface WorkContext {
 /** A work script's default export. What it throws is this customer's failure; a summary is logged. */
 export type Work = (context: WorkContext) => Promise<{ summary?: string } | void>;
 
-/** A script that takes longer than this has lost its way, and would keep its slot for ever. */
-const WORK_MS = 10 * 60_000;
-
-/** A script may quote a whole answer. */
-const MOST_LETTERS = 2000;
-
 /** A work script, and its file's name for the messages. */
 export interface LoadedWork {
   run: Work;
@@ -47,60 +46,82 @@ export interface LoadedWork {
 }
 
 /**
- * Runs a work script for one customer after the other. Throws what its `fetch` threw where the script let that pass, and
- * {@link WorkError} for anything else.
+ * Runs a work script for one customer after the other. It ends when the script and all its requests have; earlier where it
+ * fails: throws what the script's `fetch` threw where the script let that pass, and {@link WorkError} for anything else, also
+ * for what the script did not wait for. What of that fails later is told to `failLate`, once.
  *
+ * @param timeoutMs a script that takes longer has lost its way, and would keep its slot for ever
  * @param giveUp ends the work
  */
 export function createWork(
   { run, fileName }: LoadedWork,
   call: Call,
+  timeoutMs: number,
   giveUp: AbortSignal,
 ): RunWork {
-  return async (customer, { principal, api, ticket }, log) => {
+  // What several customers share, such as an exchange or a connection, is nobody's work.
+  const ownCall: Call = (tenant, request) => leaveWork(() => call(tenant, request));
+
+  return async (customer, { principal, api, ticket }, log, failLate) => {
     const { contextIdentifier, lastSync } = customer;
     const ending = new AbortController();
+    const { signal } = ending;
+    const failed = new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason))
+    );
+    failed.catch(() => {});
     const end = () => ending.abort(giveUp.reason);
     giveUp.addEventListener("abort", end);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const tooLong = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const message = `The work script did not end within ${WORK_MS / 60_000} minutes`;
-        const error = new WorkError(message);
-        reject(error);
-        ending.abort(error);
-      }, WORK_MS);
-    });
+    const timer = setTimeout(() => {
+      ending.abort(new WorkError(`The work script did not end within ${timeoutMs / 1000} s`));
+    }, timeoutMs);
+
+    const mention = ({ message }: Error) =>
+      log.debug("{customer}: {problem}", { problem: message });
+    let tellStray = (error: Error): void => ending.abort(error);
+    const fail = (cause: unknown) => tellStray(toStrayError(cause, fileName));
+
+    const underWay = new Set<Promise<unknown>>();
+    const tenantFetch = createTenantFetch(customer, api, ownCall);
+    const ownFetch: typeof fetch = async (input, init) => {
+      signal.throwIfAborted();
+      const request = tenantFetch(input, init).finally(() => underWay.delete(request));
+      underWay.add(request);
+      try {
+        return await request;
+      } finally {
+        await handBack(contextIdentifier);
+      }
+    };
+    async function work(): Promise<string | undefined> {
+      const context = { contextIdentifier, api, principal, ticket, lastSync, log };
+      const returned = await runAtWork(
+        { contextIdentifier, fail },
+        () => run({ ...context, signal, fetch: ownFetch }),
+      );
+      // What was not waited for fails here, and not after the customer's success was told.
+      do {
+        await Promise.allSettled(underWay);
+        await turn();
+      } while (underWay.size > 0);
+      return summaryOf(returned, fileName);
+    }
+
     try {
-      const working = run({
-        contextIdentifier,
-        api,
-        principal,
-        ticket,
-        lastSync,
-        log,
-        signal: ending.signal,
-        fetch: createTenantFetch(customer, api, call),
-      });
-      const summary = (await Promise.race([working, tooLong]))?.summary;
-      return summary === undefined ? undefined : cutBetweenWords(String(summary), MOST_LETTERS);
+      const summary = await Promise.race([work(), failed]);
+      tellStray = (error) => {
+        tellStray = mention;
+        failLate(error);
+      };
+      return summary;
     } catch (cause) {
-      throw cause instanceof ExplainedError ? cause : toWorkError(cause, fileName);
+      tellStray = mention;
+      const error = toWorkError(cause, fileName);
+      ending.abort(error);
+      throw error;
     } finally {
       clearTimeout(timer);
       giveUp.removeEventListener("abort", end);
     }
   };
-}
-
-function toWorkError(cause: unknown, fileName: string): WorkError {
-  const { message, stack = "" } = cause instanceof Error ? cause : new Error(String(cause));
-  const line = stack.match(new RegExp(`${fileName.replaceAll(".", "\\.")}:\\d+`))?.[0];
-  const where = line ? ` at ${line}` : "";
-  return new WorkError(
-    `The work script failed${where}: ${cutBetweenWords(message, MOST_LETTERS)}`,
-    {
-      cause,
-    },
-  );
 }

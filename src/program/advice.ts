@@ -84,7 +84,8 @@ export const ADVICE: Record<string, Advice> = {
   },
   HOST_UNTRUSTED: {
     means: "the tenant's address is not SuperOffice's; nothing was sent there",
-    here: "Set here: SUPEROFFICE_LOGIN_URL.",
+    here: (error) =>
+      error?.message.startsWith("The work script") ? "" : "Set here: SUPEROFFICE_LOGIN_URL.",
   },
   NETWORK_FAILED: {
     means: "no connection, or it broke, or the host's certificate is not in order",
@@ -135,12 +136,15 @@ export const ADVICE: Record<string, Advice> = {
     here: (error) =>
       (error?.cause as Error | undefined)?.name === "NotCapable"
         ? "On Deno it gets more by flags of Deno's own, such as --allow-net=api.example.com (src/program/security.md)."
+        : error?.message.includes("did not end within")
+        ? "Set here: WORK_TIMEOUT_SECONDS."
         : "",
   },
   ALL_REFUSED: {
     means:
       "a work script's request needed a ticket while all are refused; a line before says for what",
   },
+  WORK_BLOCKS: { means: "your work script computes without a pause; nothing else goes on" },
   SIGNING_FAILED: { means: "the key vault did not sign" },
   PRIVATE_KEY_WRONG: {
     means: "the private key cannot be used",

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { catchTimerErrors } from "../console/atWork.ts";
 import type { LoadedWork } from "../console/work.ts";
 import { SettingsError } from "./errors.ts";
 
@@ -10,6 +11,7 @@ export async function loadWork(path: string): Promise<LoadedWork> {
   await access(file).catch(() => {
     throw new SettingsError([`WORK or --work: there is no file ${file}`]);
   });
+  catchTimerErrors();
   const module = await import(pathToFileURL(file).href).catch((cause) => {
     throw new SettingsError([
       `WORK or --work: ${path} cannot be loaded: ${cause.message.replaceAll("\n", " ")}`,

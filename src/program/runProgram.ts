@@ -5,8 +5,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import type { Logger } from "@logtape/logtape";
 import { proxyFor } from "../console/proxies.ts";
+import { whoIsAtWork } from "../console/atWork.ts";
 import type { Explanation, Progress, Secrets, Telemetry } from "../console/wanted.ts";
 import type { LoadedWork } from "../console/work.ts";
+import { comesFrom, toStrayError } from "../console/workFailure.ts";
 import { HELP, readCommandLine } from "./commandLine.ts";
 import { findDemo } from "./demo.ts";
 import {
@@ -146,7 +148,13 @@ export async function runProgram(service: Service): Promise<never> {
       return { problem: redact(problem), remedy: redact(remedy), code };
     };
     // One tenant's trouble must not end the others' work, whatever it is.
-    sayUncaught = (error) => log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
+    let isAllCaught = true;
+    sayUncaught = (error) => {
+      isAllCaught = false;
+      const atWork = whoIsAtWork();
+      if (atWork !== undefined) atWork.fail(error);
+      else log.error("{problem}. {remedy} [{code}]", { ...explain(ownOrOfWork(error, task.work)) });
+    };
     tellLost((lines) => {
       log.warn("{lines} lines were not printed, since nobody read them.", { lines });
     });
@@ -160,6 +168,10 @@ export async function runProgram(service: Service): Promise<never> {
       concurrency: run.concurrency,
     });
     printNow();
+    if (task.work !== undefined) {
+      const { startWatchdog } = await import("./watchdog.ts");
+      startWatchdog(task.work.fileName, run.log.format, log, stopping.standAside, printNow);
+    }
     const allWorked = await service(task, {
       log,
       secrets,
@@ -173,10 +185,16 @@ export async function runProgram(service: Service): Promise<never> {
     stopping.workIsDone();
     await telemetry?.close();
     stopping.sayWhy(log);
-    return allWorked || stopping.stop.aborted ? EXIT_OK : EXIT_FAILED;
+    return (allWorked && isAllCaught) || stopping.stop.aborted ? EXIT_OK : EXIT_FAILED;
   }
 
   return await end(await exitCodeOf(main, redact));
+}
+
+/** What arrives without a customer's name may come from the work script all the same. */
+function ownOrOfWork(error: unknown, work: LoadedWork | undefined): unknown {
+  const isOfWork = work !== undefined && comesFrom(work.fileName, error);
+  return isOfWork ? toStrayError(error, work.fileName) : error;
 }
 
 async function loadOwnWork({ work, proxies }: RunSettings): Promise<LoadedWork | undefined> {

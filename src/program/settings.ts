@@ -24,6 +24,8 @@ export interface RunSettings {
   reuseTickets: boolean;
   /** The path of a work script. */
   work: string | undefined;
+  /** How long it may take for one customer. */
+  workTimeoutMs: number;
   /** Whether the log is coloured; undefined leaves it to whether the output is a terminal. */
   colours: boolean | undefined;
   /** Whether somebody collects traces and metrics. */
@@ -60,6 +62,7 @@ const runSchema = z.object({
   REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
   SHUTDOWN_SECONDS: seconds(10, 3600),
   WORK: z.string().optional(),
+  WORK_TIMEOUT_SECONDS: seconds(600, 86_400),
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
@@ -103,6 +106,7 @@ export function readRunSettings(variables: Variables): RunSettings {
     requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
     shutdownMs: data.SHUTDOWN_SECONDS,
     work: data.WORK,
+    workTimeoutMs: data.WORK_TIMEOUT_SECONDS,
     colours: variables["NO_COLOR"] !== undefined
       ? false
       : variables["FORCE_COLOR"] !== undefined

@@ -4,9 +4,9 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import { StoppedError } from "../console/errors.ts";
+import { isSameKeystroke, type Keystroke, SAME_KEYSTROKE_MS } from "./keystroke.ts";
 
-/** One Ctrl-C can arrive several times: from the terminal, and from npm and tsx, which pass it on. */
-const SAME_KEYSTROKE_MS = 300;
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** How the console is stopped. */
 export interface Stopping {
@@ -16,6 +16,8 @@ export interface Stopping {
   giveUp: AbortSignal;
   /** From now on the first signal lets work in hand be finished; before, it ends the process. */
   begin(shutdownMs: number, log: Logger): void;
+  /** Nobody can listen while the event loop stands still: until it goes on, a signal ends the process as the system does it. */
+  standAside(): void;
   /** Nothing is waited for any more, so that it is not said either. */
   workIsDone(): void;
   /** Says what stopped the console, where something did. */
@@ -34,22 +36,25 @@ export function createStopping(end: (exitCode: number) => unknown): Stopping {
   const giveUp = new AbortController();
   // Every request under way listens to it.
   setMaxListeners(0, giveUp.signal);
-  let first: { name: NodeJS.Signals; at: number } | undefined;
+  let first: Keystroke | undefined;
   let isDone = false;
   let notice: ReturnType<typeof setTimeout> | undefined;
   let onFirst = (): void => void end(0);
   const msSinceFirst = () => performance.now() - (first?.at ?? -Infinity);
 
   function onSignal(name: NodeJS.Signals): void {
+    const signal = { name, at: performance.now() };
     if (first === undefined) {
-      first = { name, at: performance.now() };
+      first = signal;
       onFirst();
-    } else if (name !== first.name || msSinceFirst() > SAME_KEYSTROKE_MS) {
+    } else if (!isSameKeystroke(first, signal)) {
       end(name === "SIGINT" ? 130 : 143);
     }
   }
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  function listen(): void {
+    for (const name of SIGNALS) process.on(name, onSignal);
+  }
+  listen();
   // Who started it, as a child that it talks to, is gone.
   process.on("disconnect", () => onSignal("SIGTERM"));
 
@@ -72,6 +77,10 @@ export function createStopping(end: (exitCode: number) => unknown): Stopping {
           );
         }, SAME_KEYSTROKE_MS);
       };
+    },
+    standAside() {
+      for (const name of SIGNALS) process.off(name, onSignal);
+      setImmediate(listen);
     },
     workIsDone() {
       isDone = true;

@@ -16,7 +16,7 @@ import {
   TenantNotRunningError,
 } from "../../src/superoffice/errors.ts";
 import { DatabaseError } from "../../src/database/connection.ts";
-import { StoppedError } from "../../src/console/errors.ts";
+import { StoppedError, WorkError } from "../../src/console/errors.ts";
 import type { Customer } from "../../src/database/loadCustomers.ts";
 import { closeLog } from "../../src/program/log.ts";
 import type { Tenant } from "../../src/superoffice/tenant.ts";
@@ -24,7 +24,7 @@ import type { LoggedOn } from "../../src/superoffice/logOn.ts";
 import { createMemory, type Memory } from "../../src/console/memory.ts";
 import { createPoll, type Poll } from "../../src/console/poll.ts";
 import { createTurns } from "../../src/console/turns.ts";
-import { createVisit } from "../../src/console/visit.ts";
+import { createVisit, type RunWork } from "../../src/console/visit.ts";
 import { explain } from "../../src/program/explain.ts";
 import type { CustomersResult } from "../../src/console/resultWriter.ts";
 import { type JsonLine, openJsonLog } from "../support/jsonLog.ts";
@@ -70,14 +70,14 @@ beforeEach(() => {
   setUp(4);
 });
 
-function setUp(concurrency: number): void {
+function setUp(concurrency: number, work?: RunWork): void {
   loadCustomers = loadAll;
   secrets = new Set();
   memory = createMemory(POLL, TIMEOUT, LOGIN_HOST, () => clock);
   const around = { memory, secrets, telemetry: undefined, log };
   const record = (result: CustomersResult) => recorded.push(result);
   const monotonicMs = () => clock;
-  const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
+  const visit = createVisit({ logOn, work, record, explain, monotonicMs }, around);
   const parts = { visit, explain, progress: undefined, monotonicMs };
   takeAll = createPoll(parts, createTurns(concurrency), around, stop.signal);
 }
@@ -151,9 +151,11 @@ const idsOf = (customers: Customer[]) => customers.map(({ id }) => id);
 
 const nothing = {
   loggedOn: 0,
+  workFailed: 0,
   skipped: 0,
   failed: 0,
   heldBack: 0,
+  givenUp: 0,
   stillInHand: 0,
   waiting: 0,
   durationMs: 0,
@@ -202,6 +204,55 @@ describe("a poll", () => {
     await poll();
     assert.deepEqual(held, [["App-1"], ["App-3"]]);
     assert.deepEqual([...secrets], []);
+  });
+});
+
+describe("a customer whose work fails", () => {
+  const afterLogOn = "The log-on worked, the work after it did not. Mend the work script";
+
+  test("was logged on to: its line says both, and so does the poll's", async () => {
+    setUp(
+      4,
+      ({ id }) => id === "2" ? Promise.reject(new WorkError("no budget")) : Promise.resolve("ok"),
+    );
+    const expected = { ...nothing, loggedOn: 3, workFailed: 1, complete: true };
+    assert.deepEqual(await poll(), expected);
+    const failure = lines.find(({ code }) => code === "WORK_FAILED");
+    assert.ok(failure?.message.startsWith(`Cust2: no budget. ${afterLogOn}`), failure?.message);
+    assert.equal(
+      lines.at(-1)?.message,
+      "Poll done in 0 ms: 3 logged on (the work failed for 1 of them), 0 skipped, 0 failed",
+    );
+    const synced = recorded.filter(({ syncedAt }) => syncedAt !== null);
+    assert.deepEqual(synced.map(({ id }) => id).sort(), ["1", "3"]);
+  });
+
+  test("when it seemed to have ended well fails all the same, with its secret hidden", async () => {
+    let failLate: (error: unknown) => void = () => {};
+    customers = makeCustomers(1);
+    setUp(4, (_customer, _loggedOn, _log, fail) => Promise.resolve(void (failLate = fail)));
+    assert.equal((await poll()).workFailed, 0);
+    const held: string[][] = [];
+    secrets.add = function (secret) {
+      Set.prototype.add.call(this, secret);
+      held.push([...this]);
+      return this;
+    };
+    failLate(new WorkError("left behind"));
+    assert.ok(lines.at(-1)?.message.startsWith(`Cust1: left behind. ${afterLogOn}`));
+    assert.match(recorded.at(-1)?.error ?? "", /^left behind\./);
+    await turns();
+    assert.deepEqual([held, [...secrets]], [[["App-1"]], []]);
+  });
+
+  test("or who is logged on to when the console stops is given up, by name", async () => {
+    customers = makeCustomers(12);
+    setUp(12, () => Promise.reject(new StoppedError("Stopped before it was done")));
+    assert.deepEqual(await poll(), { ...nothing, givenUp: 12, complete: true });
+    assert.match(
+      lines.at(-1)?.message ?? "",
+      /, 0 failed, 12 given up at the stop \(Cust1, Cust2, .*, Cust10 and 2 more\)$/,
+    );
   });
 });
 
@@ -645,7 +696,7 @@ describe("what became of a customer is recorded", () => {
 
   test("not when it was stopped before it was done", async () => {
     fails("1", new StoppedError("Stopped during the call"));
-    assert.equal((await poll()).failed, 1);
+    assert.deepEqual(await poll(), { ...nothing, givenUp: 1, complete: true });
     assert.deepEqual(recorded, []);
     assert.equal(lines[0]!["code"], "STOPPED");
   });

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { beforeEach, describe, test } from "node:test";
 import { getLogger } from "@logtape/logtape";
+import { whoIsAtWork } from "../../src/console/atWork.ts";
 import { createWork, type Work } from "../../src/console/work.ts";
+import type { HttpAnswer } from "../../src/superoffice/http.ts";
+import type { Call } from "../../src/superoffice/logOn.ts";
 import { DeniedError } from "../../src/superoffice/errors.ts";
 
 const log = getLogger("test");
@@ -21,11 +24,18 @@ const loggedOn = {
 };
 
 let giveUp: AbortController;
-beforeEach(() => giveUp = new AbortController());
+/** What failed after the work had ended. */
+let late: Error[];
+beforeEach(() => {
+  giveUp = new AbortController();
+  late = [];
+});
 
-function work(run: Work): Promise<string | undefined> {
-  const call = () => Promise.reject(new DeniedError("denied"));
-  return createWork({ run, fileName: "sync.ts" }, call, giveUp.signal)(customer, loggedOn, log);
+const denied: Call = () => Promise.reject(new DeniedError("denied"));
+
+function work(run: Work, { timeoutMs = 60_000, call = denied } = {}): Promise<string | undefined> {
+  const runWork = createWork({ run, fileName: "sync.ts" }, call, timeoutMs, giveUp.signal);
+  return runWork(customer, loggedOn, log, (error) => late.push(error as Error));
 }
 
 describe("a work script", () => {
@@ -54,8 +64,101 @@ describe("a work script", () => {
       code: "WORK_FAILED",
       message: "The work script failed: no budget",
     });
+    const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+    await assert.rejects(work(() => Promise.reject(new TypeError("fetch failed", { cause }))), {
+      message: "The work script failed: fetch failed: connect ECONNREFUSED",
+    });
     await assert.rejects(work(async ({ fetch }) => void await fetch("v1/Contact")), {
       code: "ACCESS_DENIED",
     });
+  });
+
+  const returned: [unknown, RegExp][] = [
+    ["3 contacts", /sync\.ts returned the text "3 contacts"; expected is nothing, or \{ summary: /],
+    [5, /returned the number 5; expected/],
+    [[1, 2], /returned an array of 2; expected/],
+    [{ summary: 5 }, /returned the number 5 as its summary; expected/],
+    [{ summary: {} }, /returned an object as its summary; expected/],
+  ];
+  for (const [value, message] of returned) {
+    test(`that returns ${JSON.stringify(value)} is told what is expected`, async () => {
+      const run = (() => Promise.resolve(value)) as Work;
+      await assert.rejects(work(run), { code: "WORK_FAILED", message });
+    });
+  }
+
+  test("that does not end in its time fails, and its fetch sends nothing any more", async () => {
+    let fetchLate = () => Promise.resolve();
+    const working = work(({ fetch }) => {
+      fetchLate = async () => void await fetch("v1/Contact");
+      return new Promise(() => {});
+    }, { timeoutMs: 20 });
+    const error = { code: "WORK_FAILED", message: "The work script did not end within 0.02 s" };
+    await assert.rejects(working, error);
+    await assert.rejects(fetchLate(), error);
+  });
+
+  test("that ended in its time is not told later that it did not", async () => {
+    let signal: AbortSignal | undefined;
+    await work(({ signal: own }) => Promise.resolve(void (signal = own)), { timeoutMs: 20 });
+    // A timer that was set later, for a longer time.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(signal?.aborted, false);
+  });
+
+  test("that does not heed a stop is left alone", async () => {
+    const working = work(() => new Promise(() => {}));
+    const reason = new DeniedError("enough");
+    giveUp.abort(reason);
+    await assert.rejects(working, reason);
+  });
+
+  test("fails with what it did not wait for, while it still goes on", async () => {
+    const working = work(() =>
+      new Promise(() => setImmediate(() => whoIsAtWork()?.fail(new Error("left behind"))))
+    );
+    await assert.rejects(working, {
+      code: "WORK_FAILED",
+      message: /did not wait for.*left behind/,
+    });
+    assert.deepEqual(late, []);
+  });
+
+  test("has not ended before its requests have, those aside that others share", async () => {
+    let answer = () => {};
+    const asked: unknown[] = [];
+    const answered = new Promise<void>((resolve) => answer = resolve);
+    const call: Call = async (_tenant, { path }) => {
+      asked.push(path, whoIsAtWork());
+      await answered;
+      return {
+        answer: { status: 200, headers: {}, bytes: new Uint8Array() } as HttpAnswer,
+      } as never;
+    };
+    const working = work(({ fetch }) => {
+      void fetch("v1/Contact").then(() => whoIsAtWork()?.fail(new Error("not awaited")));
+      return Promise.resolve({ summary: "done" });
+    }, { call });
+    await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    await assert.rejects(working, { message: /did not wait for.*not awaited/ });
+    assert.deepEqual(asked, ["v1/Contact", undefined]);
+  });
+
+  test("that left something behind is told of it once, when that fails after its end", async () => {
+    let leftBehind: (error: unknown) => void = () => {};
+    await work(() => Promise.resolve(void (leftBehind = whoIsAtWork()!.fail)));
+    leftBehind(new Error("first"));
+    leftBehind(new Error("second"));
+    assert.deepEqual(late.map(({ message }) => message.split(": ").at(-1)), ["first"]);
+  });
+
+  test("is known in all that it started, and not beside it", async () => {
+    const names: unknown[] = [];
+    await work(async () => {
+      await new Promise((resolve) => setTimeout(resolve));
+      names.push(whoIsAtWork()?.contextIdentifier);
+    });
+    assert.deepEqual([...names, whoIsAtWork()], ["Cust1", undefined]);
   });
 });

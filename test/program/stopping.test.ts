@@ -61,6 +61,18 @@ describe("a signal", () => {
     });
   }
 
+  test("is left to the system until the event loop goes on, where nobody could hear it", async () => {
+    stopping.begin(SHUTDOWN_MS, log);
+    const listening = () => signals.map((signal) => process.listenerCount(signal));
+    const before = listening();
+    stopping.standAside();
+    assert.deepEqual(listening(), before.map((count) => count - 1));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(listening(), before);
+    process.emit("SIGINT", "SIGINT");
+    assert.equal(stopping.stop.aborted, true);
+  });
+
   test("of another kind is another will, however soon it comes", () => {
     stopping.begin(SHUTDOWN_MS, log);
     process.emit("SIGINT", "SIGINT");
