@@ -63,7 +63,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     else if (!isSameKeystroke(first, keystroke)) endSoon(signal);
   });
 }
-process.on("SIGHUP", () => void tellChanges());
+// At a terminal it says that the terminal is gone.
+if (process.stdout.isTTY) process.on("SIGHUP", () => process.kill(child.pid!, "SIGHUP"));
+else process.on("SIGHUP", () => void tellChanges());
 setInterval(() => void tellChanges(), LOOK_MS);
 child.on("close", (code) => process.exit(code ?? 1));
 

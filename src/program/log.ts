@@ -93,7 +93,9 @@ function terminalFormatter(redact: (text: string) => string): Formatter {
     timestampStyle: "dim",
     level: (level) => MARKS[level],
     levelStyle: "bold",
-    value: "bare",
+    // Without colours of its own, which the next line would make harmless and thereby visible.
+    value: (value, inspect) =>
+      typeof value === "string" ? value : inspect(value, { colors: false }),
     format: ({ timestamp, level, message, record }) => {
       const text = redact(message);
       return `${timestamp} ${level} ${record.level === "debug" ? `\x1b[2m${text}\x1b[0m` : text}`;

@@ -67,7 +67,8 @@ export async function followSettings(
     const texts = await look?.();
     if (texts !== undefined) await take(texts);
   }
-  process.on("SIGHUP", () => void lookNow());
+  // At a terminal it says that the terminal is gone, which ends the process.
+  if (!process.stdout.isTTY) process.on("SIGHUP", () => void lookNow());
   if (isFenced()) process.on("message", (texts) => void take(texts as SettingsTexts));
 
   return async () => {

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { emptyFolder, startConsole } from "./support/childConsole.ts";
+import { fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
+import { testDatabases } from "./support/testDatabase.ts";
+import { startTestStandIn } from "./support/testStandIn.ts";
+
+const NEW_SECRET = "client-secret-that-is-new";
+
+/** A new key of the application. */
+function makeKey(): { privateKey: string; publicKey: string } {
+  return generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+}
+
+/** A folder with the settings in `.env`, and what replaces values there. */
+function makeFolder(variables: Record<string, string>) {
+  const folder = emptyFolder();
+  const keyFile = join(folder, "key.pem");
+  writeFileSync(keyFile, readFileSync(variables["SUPEROFFICE_PRIVATE_KEY_FILE"]!), { mode: 0o600 });
+  let all: Record<string, string> = { ...variables, SUPEROFFICE_PRIVATE_KEY_FILE: "key.pem" };
+  function set(changed: Record<string, string>): void {
+    all = { ...all, ...changed };
+    const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(join(folder, ".env"), lines.join(""), { mode: 0o600 });
+  }
+  set({});
+  return { folder, keyFile, set };
+}
+
+// The database does not matter here: one will do, the server where there is one.
+for (const { name, start } of testDatabases.slice(-1)) {
+  test(`settings that change under way, on ${name}`, async (t) => {
+    const { sql, databaseUrl, close } = await start();
+
+    await t.test("key and secret are replaced, in the portal and then here: no restart, all back within two polls", async () => {
+      const tenants = makeTenants(5);
+      const standIn = await startTestStandIn(tenants);
+      await fillTable(sql, tenants);
+      const { folder, keyFile, set } = makeFolder({
+        ...settingsFor(standIn, databaseUrl),
+        POLL_SECONDS: "1",
+      });
+      const child = startConsole([], {}, folder);
+      await child.waitFor(/: 5 logged on/);
+      assert.equal(standIn.counts.exchange, 5);
+
+      const { privateKey, publicKey } = makeKey();
+      standIn.replaceApplication({ clientSecret: NEW_SECRET, applicationPublicKey: publicKey });
+      await child.waitFor(/WARNING It is the application that is refused.*5 customers wait/);
+
+      set({ SUPEROFFICE_CLIENT_SECRET: "not one, by its blanks" });
+      await child.waitFor(/WARNING .*old ones stay in use.*SUPEROFFICE_CLIENT_SECRET: expected/);
+
+      writeFileSync(keyFile, privateKey);
+      set({ SUPEROFFICE_CLIENT_SECRET: NEW_SECRET, CONCURRENCY: "7" });
+      await child.waitFor(/client secret and private key were read again/);
+      const before = child.output().length;
+      await child.waitFor(/: 5 logged on/, 2);
+      const polls = child.output().slice(before).match(/Poll done.*/g) ?? [];
+      assert.ok(polls.slice(0, 2).some((line) => line.includes(": 5 logged on")), polls.join("\n"));
+      assert.match(child.output(), /WARNING CONCURRENCY: what changed there counts from the next/);
+      assert.doesNotMatch(child.output(), new RegExp(`not one, by|${NEW_SECRET}|UNEXPECTED`));
+      const [{ count } = { count: 0 }] =
+        await sql`select count(last_error)::int as count from customers`;
+      assert.equal(count, 0);
+      child.signal("SIGTERM");
+      assert.equal(await child.ended, 0);
+      await standIn.close();
+    });
+
+    await t.test("SIGHUP has them read at once, and tickets are kept", async () => {
+      const tenants = makeTenants(2);
+      const standIn = await startTestStandIn(tenants);
+      await fillTable(sql, tenants);
+      const { folder, keyFile } = makeFolder({
+        ...settingsFor(standIn, databaseUrl),
+        POLL_SECONDS: "600",
+      });
+      const child = startConsole([], {}, folder);
+      await child.waitFor(/: 2 logged on/);
+      writeFileSync(keyFile, makeKey().privateKey);
+      child.signal("SIGHUP");
+      await child.waitFor(/client secret and private key were read again/);
+      assert.equal(standIn.counts.exchange, 2);
+      child.signal("SIGTERM");
+      assert.equal(await child.ended, 0);
+      await standIn.close();
+    });
+
+    await close();
+  });
+}
