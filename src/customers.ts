@@ -17,11 +17,12 @@ import {
   type CommandName,
   CUSTOMERS_HELP,
   type CustomersRequest,
+  type Option,
   readCustomersCommandLine,
 } from "./program/customersCommandLine.ts";
 import { SettingsError } from "./program/errors.ts";
 import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
-import { formatCustomers } from "./program/formatCustomers.ts";
+import { customersAsJson, formatCustomers } from "./program/formatCustomers.ts";
 import { createSecrets } from "./program/knownSecrets.ts";
 import { createRedact } from "./program/redact.ts";
 import { faultsOf, targetSchema } from "./program/settings.ts";
@@ -33,7 +34,20 @@ const SCHEMA = new URL("../fixtures/schema.sql", import.meta.url);
 /** Does what the command line asks for, and gives the exit code. */
 type Run = (database: Database, request: CustomersRequest) => Promise<number>;
 
-const RUNS: Record<CommandName, Run> = { list, init, add, pause, resume, remove };
+/** What is asked for one of the customers. */
+interface OneRequest {
+  customer: string;
+  options: Set<Option>;
+}
+
+const RUNS: Record<CommandName, Run> = {
+  list,
+  init,
+  add: forEach(add),
+  pause: forEach(pause),
+  resume: forEach(resume),
+  remove,
+};
 
 const secrets = createSecrets();
 const redact = createRedact(secrets);
@@ -59,12 +73,40 @@ function readDatabaseUrl(variables: Variables): string {
   return data.DATABASE_URL;
 }
 
-async function list(database: Database): Promise<number> {
-  const pages = listCustomers(database);
-  for await (const text of formatCustomers(pages, process.stdout.columns, redact)) {
-    await write(process.stdout, redact.lines(text));
+/** Does it for each customer that was named, whatever came of the others; gives the worst exit code. */
+function forEach(run: (database: Database, request: OneRequest) => Promise<number>): Run {
+  return async (database, { customers, options }) => {
+    let exitCode = EXIT_OK;
+    for (const customer of customers) {
+      exitCode = Math.max(exitCode, await run(database, { customer, options }));
+    }
+    return exitCode;
+  };
+}
+
+async function list(
+  database: Database,
+  { customers, options }: CustomersRequest,
+): Promise<number> {
+  const unknown = await whichAreUnknown(customers, database);
+  if (customers.length === 0 || unknown.length < customers.length) {
+    const pages = listCustomers(customers, database);
+    const width = customers.length === 0 ? process.stdout.columns : Infinity;
+    const texts = options.has("json")
+      ? customersAsJson(pages, redact)
+      : formatCustomers(pages, width, redact);
+    for await (const text of texts) await write(process.stdout, text);
   }
-  return EXIT_OK;
+  for (const customer of unknown) await notFound(customer);
+  return unknown.length === 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+async function whichAreUnknown(customers: string[], database: Database): Promise<string[]> {
+  const unknown: string[] = [];
+  for (const customer of customers) {
+    if ((await findCustomer(customer, database)).length === 0) unknown.push(customer);
+  }
+  return unknown;
 }
 
 async function init(database: Database): Promise<number> {
@@ -79,11 +121,15 @@ async function init(database: Database): Promise<number> {
         "Run init where the whole repository is, or create the table by hand.",
     );
   }
-  await createTable(schema, database);
-  return await say("The table customers is there, with all that the console needs.");
+  const isNew = await createTable(schema, database);
+  return await say(
+    `The table customers ${
+      isNew ? "was made" : "was there already"
+    }, with all that the console needs.`,
+  );
 }
 
-async function add(database: Database, { customer, options }: CustomersRequest): Promise<number> {
+async function add(database: Database, { customer, options }: OneRequest): Promise<number> {
   const replaces = options.has("replace");
   // Asked before the token is, which nobody likes to paste twice.
   const found = await findCustomer(customer, database);
@@ -115,33 +161,41 @@ async function exists(found: string[]): Promise<number> {
   );
 }
 
-async function pause(database: Database, { customer }: CustomersRequest): Promise<number> {
+async function pause(database: Database, { customer }: OneRequest): Promise<number> {
   const paused = await pauseCustomer(customer, database);
   if (paused.length === 0) return await notFound(customer);
   return await say(`Paused ${inWords(paused)}; the console leaves it alone from its next poll on.`);
 }
 
-async function resume(database: Database, { customer }: CustomersRequest): Promise<number> {
+async function resume(database: Database, { customer }: OneRequest): Promise<number> {
   const resumed = await resumeCustomer(customer, database);
   if (resumed.length === 0) return await notFound(customer);
   return await say(`Resumed ${inWords(resumed)}; the console logs on to it at its next poll.`);
 }
 
-async function remove(
-  database: Database,
-  { customer, options }: CustomersRequest,
-): Promise<number> {
-  if (!options.has("yes")) {
+async function remove(database: Database, request: CustomersRequest): Promise<number> {
+  if (!request.options.has("yes")) {
     if (!process.stdin.isTTY) {
       return await fail(
         "remove asks before it removes, and there is no terminal to ask on: add --yes.",
       );
     }
-    const found = await findCustomer(customer, database);
-    if (found.length === 0) return await notFound(customer);
-    const answer = await ask(`Remove ${inWords(found)} and its token? [y/N] `);
-    if (!/^y(es)?$/i.test(answer?.trim() ?? "")) return await fail("Nothing was removed.");
+    const found: string[] = [];
+    for (const customer of request.customers) {
+      found.push(...await findCustomer(customer, database));
+    }
+    if (found.length > 0 && !await agrees(found)) return await fail("Nothing was removed.");
   }
+  return await forEach(removeOne)(database, request);
+}
+
+async function agrees(found: string[]): Promise<boolean> {
+  const tokens = found.length === 1 ? "its token" : "their tokens";
+  const answer = await ask(`Remove ${inWords(found)} and ${tokens}? [y/N] `);
+  return /^y(es)?$/i.test(answer?.trim() ?? "");
+}
+
+async function removeOne(database: Database, { customer }: OneRequest): Promise<number> {
   const removed = await removeCustomer(customer, database);
   if (removed.length === 0) return await notFound(customer);
   return await say(`Removed ${inWords(removed)} and its token.`);
@@ -151,7 +205,7 @@ async function notFound(customer: string): Promise<number> {
   return await fail(`There is no customer ${customer}; list shows those there are.`);
 }
 
-/** More than one where rows differ in case alone. */
+/** A customer is more than one where rows differ in case alone. */
 function inWords(customers: string[]): string {
   return customers.join(" and ");
 }

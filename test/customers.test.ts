@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ListedCustomer } from "../src/database/customerTable.ts";
-import { formatCustomers } from "../src/program/formatCustomers.ts";
+import { customersAsJson, formatCustomers } from "../src/program/formatCustomers.ts";
 import { faultOfToken } from "../src/program/terminal.ts";
 import { createSecrets } from "../src/program/knownSecrets.ts";
 import { createRedact } from "../src/program/redact.ts";
@@ -119,8 +119,15 @@ test("wrong usage is refused with a sentence, and nothing of it is repeated", as
     ["a token after the customer", ["add", "Cust1", TOKEN, "--token-stdin"], /shell's history/],
     ["a token in place of the customer", ["add", TOKEN, "--token-stdin"], /as in Cust12345/],
     ["no customer", ["pause"], /pause needs a context identifier/],
-    ["another form of customer", ["resume", "Cust12a"], /resume needs a context identifier/],
-    ["a customer to list", ["list", "Cust1"], /list takes no argument/],
+    ["another form of customer", ["resume", "Cust12a"], /resume takes context identifiers alone/],
+    [
+      "a token after a customer",
+      ["pause", "Cust1", TOKEN],
+      /Cust12345\. A token .*shell's history/,
+    ],
+    ["a token to list", ["list", TOKEN], /list takes context identifiers alone: .*shell's history/],
+    ["two customers to add", ["add", "Cust1", "Cust2", "--token-stdin"], /add takes one context/],
+    ["a customer to init", ["init", "Cust1"], /init takes no argument/],
     ["add without --token-stdin", ["add", "Cust1"], /add needs --token-stdin/],
     ["an option of another command", ["list", "--yes"], /list does not take --yes/],
   ];
@@ -214,6 +221,34 @@ test("the last error is cut to 60 letters in a pipe, and to the width of a termi
   assert.equal([...narrow.slice(narrow.indexOf("ß"))].length, 20);
 });
 
+test("the last error stands whole where that is asked for", async () => {
+  const lastError = "ß😀 ".repeat(100).trim();
+  const [, line = ""] = await linesOf(pagesOf([{ lastError }]), Infinity);
+  assert.ok(line.endsWith(`  ${lastError}`));
+});
+
+test("as JSON a customer is a line, with nothing cut and no secret", async () => {
+  const lastSync = new Date("2026-11-24T08:03:19.5Z");
+  const pages = pagesOf(
+    [{ contextIdentifier: "Cust1\u202e", lastSync, lastError: `${"x".repeat(200)} ${TOKEN}\n"` }],
+    [{ contextIdentifier: "Cust2", isActive: false }],
+  );
+  let text = "";
+  for await (const part of customersAsJson(pages, createRedact(createSecrets([TOKEN])))) {
+    text += part;
+  }
+  assert.doesNotMatch(text, /[^\P{C}\n]/u);
+  assert.deepEqual(text.trimEnd().split("\n").map((line) => JSON.parse(line)), [
+    {
+      context_identifier: "Cust1\\u202e",
+      is_active: true,
+      last_sync: "2026-11-24T08:03:19.500Z",
+      last_error: `${"x".repeat(200)} [secret]\\n"`,
+    },
+    { context_identifier: "Cust2", is_active: false, last_sync: null, last_error: null },
+  ]);
+});
+
 test("control characters are escaped, secrets hidden before the error is cut", async () => {
   const ticket = `7T:${"bm90IGEgcmVhbCB0aWNrZXQ".repeat(5)}`;
   const [, controls = "", hidden = "", odd = ""] = await linesOf(
@@ -250,9 +285,9 @@ for (const { name, start } of testDatabases.slice(-1)) {
     await t.test("init creates the table, and may be run again", async () => {
       await sql`drop table customers`;
       assertOutcome(await customers(["list"], settings), 1, /no table «customers»/);
-      assertOutcome(await customers(["init"], settings), 0, /The table customers is there/);
+      assertOutcome(await customers(["init"], settings), 0, /The table customers was made,/);
       await fill();
-      assertOutcome(await customers(["init"], settings), 0, /The table customers is there/);
+      assertOutcome(await customers(["init"], settings), 0, /customers was there already,/);
       assert.deepEqual(await rows(), [old]);
     });
 
@@ -276,6 +311,25 @@ for (const { name, start } of testDatabases.slice(-1)) {
           "",
         ].join("\n"),
         stderr: "",
+      });
+    });
+
+    await t.test("list shows those that are named, whole, and says who is not there", async () => {
+      await fill("CUST12345");
+      const error = "x".repeat(200);
+      await sql`update customers set last_error = ${error}`;
+      await sql`insert into customers (context_identifier, system_user_token)
+        values ('Cust7', ${TOKEN}), ('Cust8', ${TOKEN})`;
+      const table = await customers(["list", "cust8", "cust12345"], settings);
+      assertOutcome(table, 0, new RegExp(`^CUST12345 .*Z  ${error}\nCust8  `, "m"));
+      assert.doesNotMatch(table.stdout, /Cust7/);
+
+      const json = await customers(["list", "--json", "Cust7", "Cust9"], settings);
+      assert.deepEqual(json, {
+        exitCode: 1,
+        stdout:
+          '{"context_identifier":"Cust7","is_active":true,"last_sync":null,"last_error":null}\n',
+        stderr: "There is no customer Cust9; list shows those there are.\n",
       });
     });
 
@@ -349,6 +403,19 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assert.deepEqual(await rows(), [{ ...old, active: false, error: null }]);
     });
 
+    await t.test("several customers are taken one after the other, whoever is not there", async () => {
+      await fill();
+      await sql`insert into customers (context_identifier, system_user_token)
+        values ('Cust7', ${TOKEN})`;
+      const names = ["cust12345", "Cust9", "Cust7", "Cust7"];
+      assert.deepEqual(await customers(["remove", "--yes", ...names], settings), {
+        exitCode: 1,
+        stdout: "Removed Cust12345 and its token.\nRemoved Cust7 and its token.\n",
+        stderr: "There is no customer Cust9; list shows those there are.\n",
+      });
+      assert.deepEqual(await rows(), []);
+    });
+
     await t.test("remove without a terminal wants --yes", async () => {
       await fill();
       assertOutcome(await customers(["remove", "Cust12345"], settings), 1, /add --yes/);
@@ -402,8 +469,12 @@ for (const { name, start } of testDatabases.slice(-1)) {
           assert.equal(exitCode, 1);
         }
         assert.equal((await rows()).length, 1);
-        const { exitCode, stdout } = await customersOnTerminal(remove, settings, "y\r");
-        assert.match(stdout, /Removed cust12345 and its token\.\r\n$/);
+        await sql`insert into customers (context_identifier, system_user_token)
+          values ('Cust7', ${TOKEN})`;
+        const both = [...remove, "Cust7"];
+        const { exitCode, stdout } = await customersOnTerminal(both, settings, "y\r");
+        assert.match(stdout, /Remove cust12345 and Cust7 and their tokens\? \[y\/N\]/);
+        assert.match(stdout, /Removed cust12345 and its token\.\r\nRemoved Cust7 [^\n]*\r\n$/);
         assert.equal(exitCode, 0);
         assert.deepEqual(await rows(), []);
       });

@@ -13,24 +13,40 @@ export interface ListedCustomer {
   lastError: string | null;
 }
 
-/** Creates the table where it does not exist, and looks whether it has what the console needs. Throws `DatabaseError`. */
-export async function createTable(schema: string, database: Database): Promise<void> {
+/**
+ * Creates the table where it does not exist, and looks whether it has what the console needs. Gives whether it did not exist.
+ * Throws `DatabaseError`.
+ */
+export async function createTable(schema: string, database: Database): Promise<boolean> {
+  const found = await runQuery(
+    database`select from pg_class where oid = to_regclass('customers')`,
+    database,
+  );
   await runQuery(database.unsafe(schema), database);
   const look = database`
     select id, context_identifier, system_user_token, is_active, last_sync, last_error
     from customers
     limit 0`;
   await runQuery(look, database);
+  return found.length === 0;
 }
 
-/** Streams all customers in pages, in the order of their ids; the first page comes even when it is empty. */
-export function listCustomers(database: Database): AsyncGenerator<ListedCustomer[], void> {
+/** Streams these customers in pages, in the order of their ids, all where none is named; the first page comes even when empty. */
+export function listCustomers(
+  customers: string[],
+  database: Database,
+): AsyncGenerator<ListedCustomer[], void> {
+  const areNamed = customers.length === 0
+    ? database``
+    : database`and lower(context_identifier) in ${
+      database(customers.map((name) => name.toLowerCase()))
+    }`;
   return inPages((lastId, rows) => {
     const query = database<ListedCustomer[]>`
       select id, context_identifier as "contextIdentifier", is_active as "isActive",
         last_sync as "lastSync", last_error as "lastError"
       from customers
-      where id > ${lastId}::bigint
+      where id > ${lastId}::bigint ${areNamed}
       order by id
       limit ${rows}`;
     return runQuery(query, database);

@@ -6,6 +6,8 @@ export const CUSTOMERS_HELP = `Looks after the table customers: whom the console
 Usage: npm run customers -- <command>      or: deno task customers <command>
 
   list                             all customers, their state, last sync and last error
+  list Cust12345                   one or more of them, with the whole last error
+  list --json                      the same as JSON, one customer a line (npm run --silent …)
   init                             create the table where it does not exist
   add Cust12345 --token-stdin      add a customer; its system user token is read from the standard
                                    input, never from the command line:
@@ -14,6 +16,7 @@ Usage: npm run customers -- <command>      or: deno task customers <command>
   pause Cust12345                  the console leaves it alone
   resume Cust12345                 the console takes it again, and forgets its last error
   remove Cust12345 [--yes]         remove it and its token; --yes does not ask
+                                   (pause, resume and remove take several customers as well)
   --help                           show this
 
 Needs DATABASE_URL (postgres://user:password@host:5432/database), in the environment or in a file .env.
@@ -21,25 +24,30 @@ Exit codes: 0 done; 1 not done, with the reason; 2 wrong settings or usage.
 `;
 
 /** What may be added to a command. */
-export type Option = "token-stdin" | "replace" | "yes";
+export type Option = "token-stdin" | "replace" | "yes" | "json";
 
 /** What can be done with the table. */
 export type CommandName = "list" | "init" | "add" | "pause" | "resume" | "remove";
 
-const COMMANDS: Record<CommandName, { takesCustomer: boolean; options: Option[] }> = {
-  list: { takesCustomer: false, options: [] },
-  init: { takesCustomer: false, options: [] },
-  add: { takesCustomer: true, options: ["token-stdin", "replace"] },
-  pause: { takesCustomer: true, options: [] },
-  resume: { takesCustomer: true, options: [] },
-  remove: { takesCustomer: true, options: ["yes"] },
+/** How many customers each takes, and which options. */
+const COMMANDS: Record<CommandName, { fewest: number; most: number; options: Option[] }> = {
+  list: { fewest: 0, most: Infinity, options: ["json"] },
+  init: { fewest: 0, most: 0, options: [] },
+  add: { fewest: 1, most: 1, options: ["token-stdin", "replace"] },
+  pause: { fewest: 1, most: Infinity, options: [] },
+  resume: { fewest: 1, most: Infinity, options: [] },
+  remove: { fewest: 1, most: Infinity, options: ["yes"] },
 };
+
+const FORM = "Cust and digits, as in Cust12345";
+const ABOUT_TOKENS =
+  "A token belongs on the standard input; if one was among the arguments, it is now in the shell's history: remove it there";
 
 /** What the command line asks for. */
 export interface CustomersRequest {
   command: CommandName;
-  /** As SuperOffice writes it; empty for a command that takes none. */
-  customer: string;
+  /** As SuperOffice writes them, each once; none where none was named. */
+  customers: string[];
   options: Set<Option>;
 }
 
@@ -51,19 +59,17 @@ export function readCustomersCommandLine(args: string[]): CustomersRequest | "he
   if (name === undefined) throw new UsageError(`Say what to do: ${names}`);
   if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`The commands are ${names}`);
 
-  const { takesCustomer, options } = COMMANDS[name as CommandName];
+  const { fewest, most, options } = COMMANDS[name as CommandName];
   const foreign = (Object.keys(given) as Option[]).find((option) => !options.includes(option));
   if (foreign !== undefined) throw new UsageError(`${name} does not take --${foreign}`);
-  if (rest.length > (takesCustomer ? 1 : 0)) {
-    throw new UsageError(
-      `${name} takes ${takesCustomer ? "one context identifier" : "no argument"} and nothing ` +
-        "after it. A token belongs on the standard input; if one was among the arguments, it " +
-        "is now in the shell's history: remove it there",
-    );
+  if (rest.length > most) {
+    const taken = most === 0 ? "no argument" : "one context identifier";
+    throw new UsageError(`${name} takes ${taken} and nothing after it. ${ABOUT_TOKENS}`);
   }
-  const customer = takesCustomer ? toContextIdentifier(rest[0] ?? "") : "";
-  if (customer === undefined) {
-    throw new UsageError(`${name} needs a context identifier: Cust and digits, as in Cust12345`);
+  if (rest.length < fewest) throw new UsageError(`${name} needs a context identifier: ${FORM}`);
+  const customers = rest.map(toContextIdentifier);
+  if (!customers.every((customer) => customer !== undefined)) {
+    throw new UsageError(`${name} takes context identifiers alone: ${FORM}. ${ABOUT_TOKENS}`);
   }
   if (name === "add" && !given["token-stdin"]) {
     throw new UsageError(
@@ -72,7 +78,7 @@ export function readCustomersCommandLine(args: string[]): CustomersRequest | "he
   }
   return {
     command: name as CommandName,
-    customer,
+    customers: [...new Set(customers)],
     options: new Set(Object.keys(given) as Option[]),
   };
 }
@@ -86,12 +92,13 @@ function parse(args: string[]) {
         "token-stdin": { type: "boolean" },
         replace: { type: "boolean" },
         yes: { type: "boolean" },
+        json: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });
   } catch {
     throw new UsageError(
-      "The options are --token-stdin, --replace, --yes and --help, each without a value",
+      "The options are --token-stdin, --replace, --yes, --json and --help, each without a value",
     );
   }
 }

@@ -1,5 +1,4 @@
 import type { ListedCustomer } from "../database/customerTable.ts";
-import { printable } from "./printable.ts";
 
 type Cells = [customer: string, state: string, lastSync: string, lastError: string];
 
@@ -11,7 +10,8 @@ const FEWEST_ERROR_LETTERS = 20;
 /**
  * Gives the table as text, a page at a time. The columns are as wide as the first page needs.
  *
- * @param columns the terminal's width, which cuts the last error; undefined in a pipe, where 60 letters stay
+ * @param columns the terminal's width, which cuts the last error; undefined in a pipe, where 60 letters stay; Infinity for
+ *   the whole
  */
 export async function* formatCustomers(
   pages: AsyncIterable<ListedCustomer[]>,
@@ -29,9 +29,27 @@ export async function* formatCustomers(
   }
 }
 
+/** Gives the table as JSON, a page at a time: an object a line, with the columns by their names. */
+export async function* customersAsJson(
+  pages: AsyncIterable<ListedCustomer[]>,
+  redact: (text: string) => string,
+): AsyncGenerator<string, void> {
+  for await (const page of pages) {
+    const lines = page.map(({ contextIdentifier, isActive, lastSync, lastError }) =>
+      JSON.stringify({
+        context_identifier: redact(contextIdentifier),
+        is_active: isActive,
+        last_sync: lastSync,
+        last_error: lastError === null ? null : redact(lastError),
+      })
+    );
+    yield lines.map((line) => `${line}\n`).join("");
+  }
+}
+
 function cellsOf(customer: ListedCustomer, redact: (text: string) => string): Cells {
   return [
-    printable(customer.contextIdentifier),
+    redact(customer.contextIdentifier),
     customer.isActive ? "active" : "paused",
     toMinutes(customer.lastSync),
     // Hidden before it is cut: half a secret is not recognised.
