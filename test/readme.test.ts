@@ -21,6 +21,7 @@ test("the README's work script does its work on the demo's tenants", async () =>
 
 const PAGES = [
   "README.md",
+  "src/superoffice/README.md",
   "src/program/operation.md",
   "src/program/security.md",
   "src/program/refusals.md",

@@ -14,7 +14,7 @@ import { startTestStandIn } from "../support/testStandIn.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PACKAGES = ["jose", "zod"];
 
-test("the folder and the README's lines log on in a project of their own", async () => {
+test("the folder and its README's lines log on in a project of their own", async () => {
   const project = emptyFolder();
   await cp(join(ROOT, "src/superoffice"), join(project, "superoffice"), { recursive: true });
   await cp(join(ROOT, "fixtures/keys/app-key.xml"), join(project, "private-key.xml"));
@@ -35,7 +35,7 @@ test("the folder and the README's lines log on in a project of their own", async
 
 /** The README's lines, for the tenant that is there. */
 async function readLines(): Promise<string> {
-  const readme = await readFile(join(ROOT, "README.md"), "utf8");
+  const readme = await readFile(join(ROOT, "src/superoffice/README.md"), "utf8");
   const [, lines] = [...readme.matchAll(/```ts\n(.*?)```/gs)]
     .find(([, lines]) => lines!.includes("createSuperOffice")) ?? [];
   return lines!.replace("Cust12345", "Cust10001");
