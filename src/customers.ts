@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Database, openDatabase } from "./database/connection.ts";
+import { type Database, type DatabaseError, openDatabase } from "./database/connection.ts";
 import {
   addCustomer,
   createTable,
@@ -11,8 +11,10 @@ import {
   pauseCustomer,
   removeCustomer,
   replaceToken,
+  restartWork,
   resumeCustomer,
 } from "./database/customerTable.ts";
+import { addLastWork, findLastWorkFault } from "./database/lastWork.ts";
 import {
   type CommandName,
   CUSTOMERS_HELP,
@@ -33,7 +35,7 @@ const SCHEMA = new URL("../fixtures/schema.sql", import.meta.url);
 /** Does what the command line asks for, and gives the exit code. */
 type Run = (database: Database, request: CustomersRequest) => Promise<number>;
 
-const RUNS: Record<CommandName, Run> = { list, init, add, pause, resume, remove };
+const RUNS: Record<CommandName, Run> = { list, init, add, pause, resume, restart, remove };
 
 const secrets = createSecrets();
 const redact = createRedact(secrets);
@@ -80,10 +82,22 @@ async function init(database: Database): Promise<number> {
     );
   }
   await createTable(schema, database);
+  await sayOfLastWork(await addLastWork(database));
   return await say("The table customers is there, with all that the console needs.");
 }
 
-async function add(database: Database, { customer, options }: CustomersRequest): Promise<number> {
+async function sayOfLastWork(added: boolean | DatabaseError): Promise<void> {
+  if (added === true) {
+    await say("Added the column last_work, which a work script's lastSync comes from.");
+  } else if (added !== false) {
+    await say(`A work script's lastSync stays null: ${added.message}. ${added.remedy}`);
+  }
+}
+
+async function add(
+  database: Database,
+  { customers: [customer = ""], options }: CustomersRequest,
+): Promise<number> {
   const replaces = options.has("replace");
   // Asked before the token is, which nobody likes to paste twice.
   const found = await findCustomer(customer, database);
@@ -115,21 +129,42 @@ async function exists(found: string[]): Promise<number> {
   );
 }
 
-async function pause(database: Database, { customer }: CustomersRequest): Promise<number> {
+async function pause(
+  database: Database,
+  { customers: [customer = ""] }: CustomersRequest,
+): Promise<number> {
   const paused = await pauseCustomer(customer, database);
   if (paused.length === 0) return await notFound(customer);
   return await say(`Paused ${inWords(paused)}; the console leaves it alone from its next poll on.`);
 }
 
-async function resume(database: Database, { customer }: CustomersRequest): Promise<number> {
+async function resume(
+  database: Database,
+  { customers: [customer = ""] }: CustomersRequest,
+): Promise<number> {
   const resumed = await resumeCustomer(customer, database);
   if (resumed.length === 0) return await notFound(customer);
   return await say(`Resumed ${inWords(resumed)}; the console logs on to it at its next poll.`);
 }
 
+async function restart(database: Database, { customers }: CustomersRequest): Promise<number> {
+  const fault = await findLastWorkFault(database);
+  if (fault !== undefined) throw fault;
+  const exitCodes: number[] = [];
+  for (const customer of customers) {
+    const restarted = await restartWork(customer, database);
+    exitCodes.push(
+      restarted.length === 0 ? await notFound(customer) : await say(
+        `Restarted ${inWords(restarted)}: the work script begins afresh there at its next run.`,
+      ),
+    );
+  }
+  return Math.max(...exitCodes);
+}
+
 async function remove(
   database: Database,
-  { customer, options }: CustomersRequest,
+  { customers: [customer = ""], options }: CustomersRequest,
 ): Promise<number> {
   if (!options.has("yes")) {
     if (!process.stdin.isTTY) {

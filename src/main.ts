@@ -48,7 +48,8 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
   const progress = showProgress?.(() => countCustomers(database));
   const parts = { visit, explain, progress, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
-  const poll = () => takeAll(loadCustomers(database, monotonicMs));
+  const which = { withLastWork: work !== undefined };
+  const poll = () => takeAll(loadCustomers(database, monotonicMs, which));
 
   try {
     if (once) {

@@ -4,6 +4,7 @@ import { ExplainedError } from "../superoffice/errors.ts";
 import { cutBetweenWords } from "../superoffice/http.ts";
 import type { Call } from "../superoffice/logOn.ts";
 import { WorkError } from "./errors.ts";
+import { createLastSync } from "./lastSync.ts";
 import { createTenantFetch } from "./tenantFetch.ts";
 import type { RunWork } from "./visit.ts";
 
@@ -17,7 +18,10 @@ export interface WorkContext {
   principal: Principal;
   /** The system user ticket, for clients of your own; `fetch` sends it by itself. A secret. */
   ticket: string;
-  /** When the work for this customer last began and did not fail; null before the first time. */
+  /**
+   * When the script last began for this customer and ended well, by the database's clock; null before the first time. What
+   * changed since is new, also what changed during that run.
+   */
   lastSync: Date | null;
   /** Writes lines that carry the property `customer`. */
   log: Logger;
@@ -57,8 +61,9 @@ export function createWork(
   call: Call,
   giveUp: AbortSignal,
 ): RunWork {
+  const lastSyncOf = createLastSync();
   return async (customer, { principal, api, ticket }, log) => {
-    const { contextIdentifier, lastSync } = customer;
+    const { contextIdentifier } = customer;
     const ending = new AbortController();
     const end = () => ending.abort(giveUp.reason);
     giveUp.addEventListener("abort", end);
@@ -77,7 +82,9 @@ export function createWork(
         api,
         principal,
         ticket,
-        lastSync,
+        get lastSync() {
+          return lastSyncOf(customer, log);
+        },
         log,
         signal: ending.signal,
         fetch: createTenantFetch(customer, api, call),

@@ -13,6 +13,7 @@ Usage: npm run customers -- <command>      or: deno task customers <command>
   add … --token-stdin --replace    store a new token for a customer that exists, and resume it
   pause Cust12345                  the console leaves it alone
   resume Cust12345                 the console takes it again, and forgets its last error
+  restart Cust12345 Cust6789 …     the work script begins afresh there: its lastSync is null
   remove Cust12345 [--yes]         remove it and its token; --yes does not ask
   --help                           show this
 
@@ -24,22 +25,24 @@ Exit codes: 0 done; 1 not done, with the reason; 2 wrong settings or usage.
 export type Option = "token-stdin" | "replace" | "yes";
 
 /** What can be done with the table. */
-export type CommandName = "list" | "init" | "add" | "pause" | "resume" | "remove";
+export type CommandName = "list" | "init" | "add" | "pause" | "resume" | "restart" | "remove";
 
-const COMMANDS: Record<CommandName, { takesCustomer: boolean; options: Option[] }> = {
-  list: { takesCustomer: false, options: [] },
-  init: { takesCustomer: false, options: [] },
-  add: { takesCustomer: true, options: ["token-stdin", "replace"] },
-  pause: { takesCustomer: true, options: [] },
-  resume: { takesCustomer: true, options: [] },
-  remove: { takesCustomer: true, options: ["yes"] },
+/** How many customers a command takes, at most, and which options. */
+const COMMANDS: Record<CommandName, { most: number; options: Option[] }> = {
+  list: { most: 0, options: [] },
+  init: { most: 0, options: [] },
+  add: { most: 1, options: ["token-stdin", "replace"] },
+  pause: { most: 1, options: [] },
+  resume: { most: 1, options: [] },
+  restart: { most: Infinity, options: [] },
+  remove: { most: 1, options: ["yes"] },
 };
 
 /** What the command line asks for. */
 export interface CustomersRequest {
   command: CommandName;
-  /** As SuperOffice writes it; empty for a command that takes none. */
-  customer: string;
+  /** As SuperOffice writes them; none for a command that takes none. */
+  customers: string[];
   options: Set<Option>;
 }
 
@@ -51,18 +54,18 @@ export function readCustomersCommandLine(args: string[]): CustomersRequest | "he
   if (name === undefined) throw new UsageError(`Say what to do: ${names}`);
   if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`The commands are ${names}`);
 
-  const { takesCustomer, options } = COMMANDS[name as CommandName];
+  const { most, options } = COMMANDS[name as CommandName];
   const foreign = (Object.keys(given) as Option[]).find((option) => !options.includes(option));
   if (foreign !== undefined) throw new UsageError(`${name} does not take --${foreign}`);
-  if (rest.length > (takesCustomer ? 1 : 0)) {
+  if (rest.length > most) {
     throw new UsageError(
-      `${name} takes ${takesCustomer ? "one context identifier" : "no argument"} and nothing ` +
+      `${name} takes ${most === 1 ? "one context identifier" : "no argument"} and nothing ` +
         "after it. A token belongs on the standard input; if one was among the arguments, it " +
         "is now in the shell's history: remove it there",
     );
   }
-  const customer = takesCustomer ? toContextIdentifier(rest[0] ?? "") : "";
-  if (customer === undefined) {
+  const customers = rest.map(toContextIdentifier).filter((customer) => customer !== undefined);
+  if (most > 0 && (customers.length === 0 || customers.length < rest.length)) {
     throw new UsageError(`${name} needs a context identifier: Cust and digits, as in Cust12345`);
   }
   if (name === "add" && !given["token-stdin"]) {
@@ -72,7 +75,7 @@ export function readCustomersCommandLine(args: string[]): CustomersRequest | "he
   }
   return {
     command: name as CommandName,
-    customer,
+    customers,
     options: new Set(Object.keys(given) as Option[]),
   };
 }
