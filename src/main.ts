@@ -2,7 +2,7 @@
 // tenant with it. Settings, log, signals and exit codes: program/. How a log-on becomes patient: console/compose.ts.
 import { runProgram } from "./program/runProgram.ts";
 
-await runProgram(async ({ run, target, work, once }, surroundings) => {
+await runProgram(async ({ run, target, work, customers, once }, surroundings) => {
   // Loaded when the first line is out, since these bring most of the packages.
   const { openDatabase } = await import("./database/connection.ts");
   const { countCustomers, loadCustomers } = await import("./database/loadCustomers.ts");
@@ -44,12 +44,17 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
     around,
   );
 
-  // Take the active customers, and visit each.
-  const progress = showProgress?.(() => countCustomers(database));
+  // Take the active customers, or those named, and visit each.
+  const findNamed = customers.length > 0
+    ? (await import("./program/findNamed.ts")).createNamed(customers, database)
+    : undefined;
+  const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
   const parts = { visit, explain, progress, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
-  const which = { withLastWork: work !== undefined };
-  const poll = () => takeAll(loadCustomers(database, monotonicMs, which));
+  const poll = async () => {
+    const which = { only: await findNamed?.(), withLastWork: work !== undefined };
+    return await takeAll(loadCustomers(database, monotonicMs, which));
+  };
 
   try {
     if (once) {

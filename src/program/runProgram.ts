@@ -32,6 +32,8 @@ export interface Task {
   run: RunSettings;
   target: Target;
   work: LoadedWork | undefined;
+  /** The customers to take, as they were typed; all when there are none. */
+  customers: string[];
   /** Whether it is one poll, and not one after the other. */
   once: boolean;
 }
@@ -85,7 +87,7 @@ export async function runProgram(service: Service): Promise<never> {
   }
 
   async function main(): Promise<number> {
-    const { help, version, demo, once, work } = readCommandLine(process.argv.slice(2));
+    const { help, version, demo, once, work, customers } = readCommandLine(process.argv.slice(2));
     if (help || version) {
       await print(help ? HELP : `${await readVersion()}\n`);
       return EXIT_OK;
@@ -100,7 +102,7 @@ export async function runProgram(service: Service): Promise<never> {
       const loadedWork = await loadOwnWork(run);
       const log = await openOwnLog(run);
       for (const fault of faults) log.warn("{fault}", { fault });
-      return await serve({ run, target, work: loadedWork, once }, log);
+      return await serve({ run, target, work: loadedWork, customers, once }, log);
     }
     const run = readRunSettings({ LOG_LEVEL: "debug", ...variables });
     const log = await openOwnLog(run);
@@ -112,7 +114,7 @@ export async function runProgram(service: Service): Promise<never> {
     const loadedWork = await loadOwnWork(run);
     const { target, close } = await startDemo();
     try {
-      return await serve({ run, target, work: loadedWork, once }, log);
+      return await serve({ run, target, work: loadedWork, customers, once }, log);
     } finally {
       await close();
     }
