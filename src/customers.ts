@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Database, openDatabase } from "./database/connection.ts";
+import { type Database, type DatabaseError, openDatabase } from "./database/connection.ts";
 import {
   addCustomer,
   createTable,
@@ -11,8 +11,10 @@ import {
   pauseCustomer,
   removeCustomer,
   replaceToken,
+  restartWork,
   resumeCustomer,
 } from "./database/customerTable.ts";
+import { addLastWork, findLastWorkFault } from "./database/lastWork.ts";
 import {
   type CommandName,
   CUSTOMERS_HELP,
@@ -46,6 +48,7 @@ const RUNS: Record<CommandName, Run> = {
   add: forEach(add),
   pause: forEach(pause),
   resume: forEach(resume),
+  restart,
   remove,
 };
 
@@ -122,11 +125,20 @@ async function init(database: Database): Promise<number> {
     );
   }
   const isNew = await createTable(schema, database);
+  await sayOfLastWork(await addLastWork(database));
   return await say(
     `The table customers ${
       isNew ? "was made" : "was there already"
     }, with all that the console needs.`,
   );
+}
+
+async function sayOfLastWork(added: boolean | DatabaseError): Promise<void> {
+  if (added === true) {
+    await say("Added the column last_work, which a work script's lastSync comes from.");
+  } else if (added !== false) {
+    await say(`A work script's lastSync stays null: ${added.message}. ${added.remedy}`);
+  }
 }
 
 async function add(database: Database, { customer, options }: OneRequest): Promise<number> {
@@ -171,6 +183,20 @@ async function resume(database: Database, { customer }: OneRequest): Promise<num
   const resumed = await resumeCustomer(customer, database);
   if (resumed.length === 0) return await notFound(customer);
   return await say(`Resumed ${inWords(resumed)}; the console logs on to it at its next poll.`);
+}
+
+async function restart(database: Database, request: CustomersRequest): Promise<number> {
+  const fault = await findLastWorkFault(database);
+  if (fault !== undefined) throw fault;
+  return await forEach(restartOne)(database, request);
+}
+
+async function restartOne(database: Database, { customer }: OneRequest): Promise<number> {
+  const restarted = await restartWork(customer, database);
+  if (restarted.length === 0) return await notFound(customer);
+  return await say(
+    `Restarted ${inWords(restarted)}: the work script begins afresh there at its next run.`,
+  );
 }
 
 async function remove(database: Database, request: CustomersRequest): Promise<number> {

@@ -3,7 +3,7 @@
 import type { Signer } from "./superoffice/signToken.ts";
 import { runProgram } from "./program/runProgram.ts";
 
-await runProgram(async ({ run, target, work, once }, surroundings) => {
+await runProgram(async ({ run, target, work, customers, once }, surroundings) => {
   // Loaded when the first line is out, since these bring most of the packages.
   const { openDatabase } = await import("./database/connection.ts");
   const { countCustomers, loadCustomers } = await import("./database/loadCustomers.ts");
@@ -47,13 +47,17 @@ await runProgram(async ({ run, target, work, once }, surroundings) => {
     around,
   );
 
-  // Take the active customers, and visit each.
-  const progress = showProgress?.(() => countCustomers(database));
+  // Take the active customers, or those named, and visit each.
+  const findNamed = customers.length > 0
+    ? (await import("./program/findNamed.ts")).createNamed(customers, database)
+    : undefined;
+  const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
   const parts = { visit, explain, progress, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
-    return await takeAll(loadCustomers(database, monotonicMs));
+    const which = { only: await findNamed?.(), withLastWork: work !== undefined };
+    return await takeAll(loadCustomers(database, monotonicMs, which));
   };
 
   try {

@@ -102,7 +102,7 @@ function assertOutcome(outcome: Outcome, exitCode: number, said: RegExp): void {
 test("--help shows every command, without any settings", async () => {
   const outcome = await customers(["--help"], {});
   assertOutcome(outcome, 0, /Usage: npm run customers -- <command> .*deno task customers/);
-  for (const name of ["list", "init", "add", "pause", "resume", "remove"]) {
+  for (const name of ["list", "init", "add", "pause", "resume", "restart", "remove"]) {
     assert.match(outcome.stdout, new RegExp(`^  ${name}\\b`, "m"));
   }
   for (const line of outcome.stdout.split("\n")) assert.ok(line.length <= 104, line);
@@ -110,7 +110,7 @@ test("--help shows every command, without any settings", async () => {
 
 test("wrong usage is refused with a sentence, and nothing of it is repeated", async () => {
   const cases: [string, string[], RegExp][] = [
-    ["no command", [], /Say what to do: list, init, add, pause, resume, remove\n--help/],
+    ["no command", [], /Say what to do: list, init, add, pause, resume, restart, remove\n--help/],
     ["an unknown command", [TOKEN], /The commands are list, init/],
     ["a name that every object has", ["toString"], /The commands are list, init/],
     ["an unknown option", ["list", `--${TOKEN}`], /The options are --token-stdin/],
@@ -206,6 +206,17 @@ test("the columns are as wide as the first page needs", async () => {
   ]);
 });
 
+test("the last work has a column where the table keeps it", async () => {
+  const pages = pagesOf(
+    [{ lastWork: new Date("2026-11-24T08:03:19Z"), lastError: "x" }, { lastWork: null }],
+  );
+  assert.deepEqual(await linesOf(pages), [
+    "customer  state   last sync  last work          last error",
+    "Cust1     active  never      2026-11-24T08:03Z  x",
+    "Cust1     active  never      never",
+  ]);
+});
+
 test("with no customer there is a header alone", async () => {
   assert.deepEqual(await linesOf(pagesOf([])), ["customer  state  last sync  last error"]);
 });
@@ -277,8 +288,9 @@ for (const { name, start } of testDatabases.slice(-1)) {
     const fill = async (customer = "Cust12345") => {
       await sql`delete from customers`;
       await sql`insert into customers
-        (context_identifier, system_user_token, is_active, last_error, last_sync)
-        values (${customer}, ${TOKEN}, false, 'Revoked: withdrawn', '2026-11-24T08:03:19.5Z')`;
+        (context_identifier, system_user_token, is_active, last_error, last_sync, last_work)
+        values (${customer}, ${TOKEN}, false, 'Revoked: withdrawn', '2026-11-24T08:03:19.5Z',
+          '2026-11-23T08:03:19.5Z')`;
     };
     const old = { customer: "Cust12345", token: TOKEN, active: false, error: "Revoked: withdrawn" };
 
@@ -289,6 +301,25 @@ for (const { name, start } of testDatabases.slice(-1)) {
       await fill();
       assertOutcome(await customers(["init"], settings), 0, /customers was there already,/);
       assert.deepEqual(await rows(), [old]);
+    });
+
+    await t.test("init adds last_work to a table that lacks it, and leaves a view alone", async () => {
+      await sql`alter table customers drop column last_work`;
+      const restart = ["restart", "Cust12345"];
+      assertOutcome(await customers(restart, settings), 1, /no column last_work .*\n.* -- init/);
+      const added = await customers(["init"], settings);
+      assertOutcome(added, 0, /^Added the column last_work, .*lastSync.*\nThe table customers is/);
+      assert.equal((await sql`select last_work from customers`)[0]?.["last_work"], null);
+
+      await sql`alter table customers rename to subscriptions`;
+      await sql`create view customers as select id, context_identifier, system_user_token, is_active,
+        last_sync, last_error from subscriptions`;
+      const left = await customers(["init"], settings);
+      const listed = await customers(["list"], settings);
+      await sql`drop view customers`;
+      await sql`alter table subscriptions rename to customers`;
+      assertOutcome(left, 0, /^A work script's lastSync stays null: .*in the view.*Add it.*\nThe/);
+      assertOutcome(listed, 0, /^customer +state +last sync +last error\n/);
     });
 
     await t.test("init says what another table of that name lacks", async () => {
@@ -305,9 +336,9 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assert.deepEqual(await customers(["list"], settings), {
         exitCode: 0,
         stdout: [
-          "customer   state   last sync          last error",
-          "Cust12345  paused  2026-11-24T08:03Z  Revoked: withdrawn",
-          "Cust7      active  never",
+          "customer   state   last sync          last work          last error",
+          "Cust12345  paused  2026-11-24T08:03Z  2026-11-23T08:03Z  Revoked: withdrawn",
+          "Cust7      active  never              never",
           "",
         ].join("\n"),
         stderr: "",
@@ -416,6 +447,21 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assert.deepEqual(await rows(), []);
     });
 
+    await t.test("restart clears last_work of each, and nothing else", async () => {
+      await fill();
+      await sql`insert into customers (context_identifier, system_user_token, last_work)
+        values ('cust7', ${TOKEN}, now()), ('Cust8', ${TOKEN}, now())`;
+      const outcome = await customers(["restart", "cust12345", "Cust7"], settings);
+      assertOutcome(outcome, 0, /^Restarted Cust12345: .*afresh.*\nRestarted cust7: .*\n$/);
+      const kept = await sql`select context_identifier as name from customers
+        where last_work is not null or last_sync is not null and last_error is null`;
+      assert.deepEqual(kept.map(({ name }) => name), ["Cust8"]);
+      const { exitCode, stdout, stderr } = await customers(["restart", "Cust9", "cust8"], settings);
+      assert.match(stdout, /^Restarted Cust8:/);
+      assert.match(stderr, /^There is no customer Cust9;/);
+      assert.equal(exitCode, 1);
+    });
+
     await t.test("remove without a terminal wants --yes", async () => {
       await fill();
       assertOutcome(await customers(["remove", "Cust12345"], settings), 1, /add --yes/);
@@ -481,7 +527,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
 
       await t.test("list cuts the last error to its width", async () => {
         await fill();
-        await sql`update customers set last_error = ${"x".repeat(200)}`;
+        await sql`update customers set last_error = ${"x".repeat(200)}, last_work = null`;
         const { stdout } = await customersOnTerminal(["list"], settings, "");
         const [, line] = stdout.split("\r\n");
         assert.equal(line?.length, 70);

@@ -159,6 +159,17 @@ test("the customer named is checked, without regard to case", async () => {
   assert.equal(exitCode, 0);
 });
 
+test("a table without last_work is in order, with a word on what a work script misses", async () => {
+  await database.sql`alter table customers drop column last_work`;
+  const { exitCode, output } = await examineHere(undefined, settings);
+  await database.sql`alter table customers add column last_work timestamptz`;
+  assert.match(
+    output,
+    /✓ database: .*\n {4}A work script's lastSync stays null: There is no column.* -- init/,
+  );
+  assert.equal(exitCode, 0);
+});
+
 for (
   const { form, file } of [
     { form: "RSAKeyValue XML", file: "app-key.xml" },

@@ -104,6 +104,26 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assert.equal(exitCode, 1);
     });
 
+    await t.test("--customer takes the customers that it names alone, whatever the letters' case", async () => {
+      await fillTable(sql, tenants);
+      const args = ["--once", "--customer", "cust10002", "--customer=CUST10004"];
+      const { exitCode, output } = await runConsole(args, settings);
+      assert.match(output, /Poll done in \d+ ms: 2 logged on, 0 skipped, 0 failed/);
+      const synced = (await rows()).filter(({ last_sync }) => last_sync !== null);
+      assert.deepEqual(synced.map(({ customer }) => customer), ["Cust10002", "Cust10004"]);
+      assert.equal(exitCode, 0);
+    });
+
+    await t.test("--customer of one that is unknown or paused at the start is exit code 2, with what to do", async () => {
+      await sql`update customers set is_active = false where context_identifier = 'Cust10003'`;
+      const args = ["--customer", "Cust1002", "--customer", "cust10003", "--customer", "Cust10001"];
+      const { exitCode, output } = await runConsole(args, settings);
+      assert.match(output, /--customer Cust1002: there is no such customer.*: Cust10002, /);
+      assert.match(output, /--customer cust10003: it is not active.*-- resume Cust10003 has it/);
+      assert.doesNotMatch(output, /Poll done|Logged on|^\s+at /m);
+      assert.equal(exitCode, 2);
+    });
+
     await t.test("a tenant that is not running is skipped with its state, and no exchange", async () => {
       await fillTable(sql, tenants.slice(0, 1));
       const exchanges = standIn.counts.exchange;

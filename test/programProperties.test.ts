@@ -146,7 +146,18 @@ describe("a command line is understood, or refused as documented:", () => {
   property(
     "the customers', which repeats nothing",
     fc.tuple(
-      args("list", "add", "remove", "Cust1", "--yes", "--token-stdin", "--replace", "--json", "-h"),
+      args(
+        "list",
+        "add",
+        "restart",
+        "remove",
+        "Cust1",
+        "--yes",
+        "--token-stdin",
+        "--replace",
+        "--json",
+        "-h",
+      ),
       fc.nat({ max: 5 }),
       fc.constantFrom("", "--", "--yes=", "--help=", "-", "cust"),
     ),

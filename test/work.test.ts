@@ -4,6 +4,8 @@ import { chmod, copyFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Place, StandIn } from "../fixtures/standIn.ts";
+import { openDatabase } from "../src/database/connection.ts";
+import { restartWork } from "../src/database/customerTable.ts";
 import { emptyFolder, runConsole, startConsole } from "./support/childConsole.ts";
 import { fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
 import { createTestConsole } from "./support/testConsole.ts";
@@ -46,22 +48,43 @@ for (const [sample, summary] of SAMPLES) {
   });
 }
 
-test("the third sample asks the second time only for what changed since the first", async () => {
+test("the third sample resumes where its last run that ended well began, and begins afresh when restarted", async () => {
   const contacts = [
     { contactId: 1, name: "Old Ltd", updatedDate: new Date("2020-01-01T00:00:00Z") },
   ];
   const tenants = makeTenants(1).map((tenant) => ({ ...tenant, contacts }));
   const standIn = await startTestStandIn(tenants);
-  await fillTable(database.sql, tenants);
-  const path = fileURLToPath(new URL("../fixtures/work/resumeSinceLastSync.ts", import.meta.url));
-  const settings = { ...settingsFor(standIn, database.databaseUrl), WORK: path };
-  const first = await runConsole(["--once"], settings);
-  assert.match(first.output, /Cust10001: 1 contacts in all/);
-  contacts.push({ contactId: 2, name: "New Ltd", updatedDate: new Date() });
+  const { sql, databaseUrl } = database;
+  await fillTable(sql, tenants);
+  const row = async () => (await sql`select last_sync, last_work from customers`)[0]!;
+  const failing = join(emptyFolder(), "failing.ts");
+  await writeFile(failing, `export default async () => { throw new Error("no budget"); };`);
+  const sample = fileURLToPath(new URL("../fixtures/work/resumeSinceLastSync.ts", import.meta.url));
+  const outputOf = async (...args: string[]) =>
+    (await runConsole(["--once", ...args], settingsFor(standIn, databaseUrl))).output;
+
+  await outputOf();
+  const { last_sync: loggedOnAt, last_work: before } = await row();
+  assert.deepEqual([loggedOnAt === null, before], [false, null], "a log-on is no work");
+  assert.match(await outputOf("--work", sample), /Cust10001: 1 contacts in all/);
+  const { last_work: beganAt } = await row();
+  assert.ok(beganAt > loggedOnAt);
+
+  assert.match(await outputOf("--work", failing), /Cust10001: The work script failed/);
+  await outputOf();
+  assert.deepEqual((await row())["last_work"], beganAt);
+
+  contacts.push({ contactId: 2, name: "New Ltd", updatedDate: new Date(beganAt.getTime() + 1) });
   contacts.push({ contactId: 3, name: "Newer Ltd", updatedDate: new Date() });
-  const second = await runConsole(["--once"], settings);
-  assert.match(second.output, /Cust10001: 2 contacts changed since 20\d\d-/);
-  await fillTable(database.sql, threeTenants);
+  const second = await outputOf("--work", sample);
+  assert.ok(second.includes(`Cust10001: 2 contacts changed since ${beganAt.toISOString()}`));
+  assert.ok((await row())["last_work"] > beganAt);
+
+  const own = openDatabase(databaseUrl);
+  assert.deepEqual(await restartWork("cust10001", own), ["Cust10001"]);
+  await own.end();
+  assert.match(await outputOf("--work", sample), /Cust10001: 3 contacts in all/);
+  await fillTable(sql, threeTenants);
   await standIn.close();
 });
 

@@ -1,5 +1,6 @@
 import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
+import type { Worked } from "../database/recordResults.ts";
 import { TenantNotRunningError } from "../superoffice/errors.ts";
 import type { LoggedOn, LogOn } from "../superoffice/logOn.ts";
 import { SharedTroubleError, StoppedError, TokenMissingError } from "./errors.ts";
@@ -72,8 +73,8 @@ export function createVisit(
   async function logOnAndWork(customer: Customer, startedAtMs: number): Promise<Outcome> {
     const { contextIdentifier, systemUserToken, databaseAheadMs } = customer;
     if (systemUserToken === "") throw new TokenMissingError("The row holds no system user token");
-    // What changes while the work goes on belongs to the next time.
-    const syncedAt = new Date(databaseAheadMs + monotonicMs());
+    const databaseNow = () => new Date(databaseAheadMs + monotonicMs());
+    const syncedAt = databaseNow();
     const loggedOn = await logOn(customer);
     const { associate, associateId } = loggedOn.principal;
     log.info("Logged on to context {customer} as {associate}", {
@@ -81,7 +82,10 @@ export function createVisit(
       associate,
       associateId,
     });
+    let worked: Worked | null = null;
     if (work !== undefined) {
+      // What changes while the work goes on belongs to the next time.
+      worked = workedFrom(customer, databaseNow());
       const customersLog = log.with({ customer: contextIdentifier });
       try {
         const summary = await work(customer, loggedOn, customersLog, (error) => {
@@ -93,14 +97,19 @@ export function createVisit(
         return fail(customer, error, startedAtMs, "workFailed");
       }
     }
-    tell(customer, syncedAt, null);
+    tell(customer, syncedAt, null, worked);
     memory.succeeded(customer);
     return "loggedOn";
   }
 
-  function tell(customer: Customer, syncedAt: Date | null, error: string | null): void {
+  function tell(
+    customer: Customer,
+    syncedAt: Date | null,
+    error: string | null,
+    worked: Worked | null = null,
+  ): void {
     const { id, contextIdentifier, systemUserToken } = customer;
-    record({ id, contextIdentifier, systemUserToken, syncedAt, error });
+    record({ id, contextIdentifier, systemUserToken, syncedAt, worked, error });
   }
 
   /** Nothing is recorded: what stands in the row is still true of the customer. */
@@ -170,4 +179,9 @@ export function createVisit(
     for (const counter of COUNTERS[outcome]) telemetry?.count(counter);
     return outcome;
   };
+}
+
+/** What there is to record of a run that began then, once it has ended well: nothing where the table does not keep it. */
+function workedFrom({ lastWork }: Customer, beganAt: Date): Worked | null {
+  return lastWork instanceof Error ? null : { beganAt, resumed: lastWork !== null };
 }

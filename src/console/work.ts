@@ -4,6 +4,7 @@ import type { Principal } from "../superoffice/callTenant.ts";
 import type { Call } from "../superoffice/logOn.ts";
 import { handBack, leaveWork, runAtWork } from "./atWork.ts";
 import { WorkError } from "./errors.ts";
+import { createLastSync } from "./lastSync.ts";
 import { createTenantFetch } from "./tenantFetch.ts";
 import type { RunWork } from "./visit.ts";
 import { toStrayError, toWorkError } from "./workFailure.ts";
@@ -19,7 +20,10 @@ export interface WorkContext {
   principal: Principal;
   /** The system user ticket, for clients of your own; `fetch` sends it by itself. A secret. */
   ticket: string;
-  /** When the work for this customer last began and did not fail; null before the first time. */
+  /**
+   * When the script last began for this customer and ended well, by the database's clock; null before the first time. What
+   * changed since is new, also what changed during that run.
+   */
   lastSync: Date | null;
   /** Writes lines that carry the property `customer`. */
   log: Logger;
@@ -59,11 +63,12 @@ export function createWork(
   timeoutMs: number,
   giveUp: AbortSignal,
 ): RunWork {
+  const lastSyncOf = createLastSync();
   // What several customers share, such as an exchange or a connection, is nobody's work.
   const ownCall: Call = (tenant, request) => leaveWork(() => call(tenant, request));
 
   return async (customer, { principal, api, ticket }, log, failLate) => {
-    const { contextIdentifier, lastSync } = customer;
+    const { contextIdentifier } = customer;
     const ending = new AbortController();
     const { signal } = ending;
     const failed = new Promise<never>((_, reject) =>
@@ -94,10 +99,21 @@ export function createWork(
       }
     };
     async function work(): Promise<string | undefined> {
-      const context = { contextIdentifier, api, principal, ticket, lastSync, log };
       const returned = await runAtWork(
         { contextIdentifier, fail },
-        () => run({ ...context, signal, fetch: ownFetch }),
+        () =>
+          run({
+            contextIdentifier,
+            api,
+            principal,
+            ticket,
+            get lastSync() {
+              return lastSyncOf(customer, log);
+            },
+            log,
+            signal,
+            fetch: ownFetch,
+          }),
       );
       // What was not waited for fails here, and not after the customer's success was told.
       do {

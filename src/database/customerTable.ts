@@ -2,6 +2,7 @@
 import type postgres from "postgres";
 import { type Database, runQuery } from "./connection.ts";
 import { inPages } from "./inPages.ts";
+import { canReadLastWork } from "./lastWork.ts";
 
 /** What is shown of a row of the table `customers`: never the token. */
 export interface ListedCustomer {
@@ -11,6 +12,8 @@ export interface ListedCustomer {
   isActive: boolean;
   lastSync: Date | null;
   lastError: string | null;
+  /** When the work script last began there and ended well; left out where the table does not keep it. */
+  lastWork?: Date | null;
 }
 
 /**
@@ -32,7 +35,7 @@ export async function createTable(schema: string, database: Database): Promise<b
 }
 
 /** Streams these customers in pages, in the order of their ids, all where none is named; the first page comes even when empty. */
-export function listCustomers(
+export async function* listCustomers(
   customers: string[],
   database: Database,
 ): AsyncGenerator<ListedCustomer[], void> {
@@ -41,10 +44,12 @@ export function listCustomers(
     : database`and lower(context_identifier) in ${
       database(customers.map((name) => name.toLowerCase()))
     }`;
-  return inPages((lastId, rows) => {
+  const isLastWorkRead = await canReadLastWork(database);
+  yield* inPages((lastId, rows) => {
     const query = database<ListedCustomer[]>`
       select id, context_identifier as "contextIdentifier", is_active as "isActive",
         last_sync as "lastSync", last_error as "lastError"
+        ${isLastWorkRead ? database`, last_work as "lastWork"` : database``}
       from customers
       where id > ${lastId}::bigint ${areNamed}
       order by id
@@ -99,6 +104,11 @@ export async function pauseCustomer(customer: string, database: Database): Promi
 /** Has the console take the customer again, at its next poll: without an error there is nothing to wait for. */
 export async function resumeCustomer(customer: string, database: Database): Promise<string[]> {
   return await update(customer, database`is_active = true, last_error = null`, database);
+}
+
+/** Has the work script begin afresh for the customer; a run in hand that went on from an earlier one counts no more. */
+export async function restartWork(customer: string, database: Database): Promise<string[]> {
+  return await update(customer, database`last_work = null`, database);
 }
 
 /** Removes the customer and its token. */

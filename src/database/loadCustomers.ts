@@ -1,5 +1,7 @@
-import { type Database, runQuery } from "./connection.ts";
+import type postgres from "postgres";
+import { type Database, type DatabaseError, runQuery } from "./connection.ts";
 import { inPages } from "./inPages.ts";
+import { findLastWorkFault } from "./lastWork.ts";
 
 /** A row of the table `customers`. */
 export interface Customer {
@@ -10,17 +12,39 @@ export interface Customer {
   systemUserToken: string;
   /** When the console last logged on to the tenant, and its work there did not fail. */
   lastSync: Date | null;
+  /**
+   * When the work script last began for it and ended well; null before the first time, and where nobody asks. An error where
+   * the table does not keep it.
+   */
+  lastWork: Date | null | DatabaseError;
   /** Whether `last_error` holds something. */
   hasError: boolean;
-  /** How many milliseconds the database's clock, which stamps `last_sync`, is ahead of the monotonic one. */
+  /** How many milliseconds the database's clock, which stamps `last_sync` and `last_work`, is ahead of the monotonic one. */
   databaseAheadMs: number;
 }
 
-/** How many customers are active. Throws `DatabaseError`. */
-export async function countCustomers(database: Database): Promise<number> {
+/** Which customers are taken, and with what. */
+export interface Which {
+  /** Those alone whose rows bear these names; all where it is undefined. */
+  only?: string[] | undefined;
+  /** Whether `lastWork` is asked for. */
+  withLastWork?: boolean;
+}
+
+/** How many customers are active, of all or of those named. Throws `DatabaseError`. */
+export async function countCustomers(database: Database, only?: string[]): Promise<number> {
   const query = database<{ count: number }[]>`
-    select count(*)::int as count from customers where is_active`;
+    select count(*)::int as count from customers where ${isTaken(only, database)}`;
   return (await runQuery(query, database))[0]!.count;
+}
+
+function isTaken(
+  only: string[] | undefined,
+  database: Database,
+): postgres.PendingQuery<postgres.Row[]> {
+  return only === undefined
+    ? database`is_active`
+    : database`is_active and context_identifier in ${database(only)}`;
 }
 
 /**
@@ -31,15 +55,21 @@ export async function countCustomers(database: Database): Promise<number> {
 export async function* loadCustomers(
   database: Database,
   monotonicMs: () => number = () => performance.now(),
+  { only, withLastWork = false }: Which = {},
 ): AsyncGenerator<Customer, void> {
+  const fault = withLastWork ? await findLastWorkFault(database) : undefined;
+  const isLastWorkRead = withLastWork && fault === undefined;
   const pages = inPages((lastId, rows) => {
     const query = database<Customer[]>`
       select id, context_identifier as "contextIdentifier",
         coalesce(system_user_token, '') as "systemUserToken",
-        last_sync as "lastSync", last_error is not null as "hasError",
+        last_sync as "lastSync", ${
+      isLastWorkRead ? database`last_work` : database`null`
+    } as "lastWork",
+        last_error is not null as "hasError",
         (extract(epoch from now()) * 1000)::float8 as "databaseAheadMs"
       from customers
-      where is_active and id > ${lastId}::bigint
+      where ${isTaken(only, database)} and id > ${lastId}::bigint
       order by id
       limit ${rows}`;
     return runQuery(query, database);
@@ -47,7 +77,10 @@ export async function* loadCustomers(
   for await (const page of pages) {
     // Read a moment later than the database looked at its clock: what it stamps is early rather than late.
     const nowMs = monotonicMs();
-    for (const customer of page) customer.databaseAheadMs -= nowMs;
+    for (const customer of page) {
+      customer.databaseAheadMs -= nowMs;
+      if (fault !== undefined) customer.lastWork = fault;
+    }
     yield* page;
   }
 }

@@ -1,6 +1,14 @@
 import type postgres from "postgres";
 import { type Database, type DatabaseError, runQuery } from "./connection.ts";
 
+/** A run of the work script that ended well. */
+export interface Worked {
+  /** By the database's clock. */
+  beganAt: Date;
+  /** Whether it went on from an earlier run. Where that was taken back meanwhile, the next is to begin afresh. */
+  resumed: boolean;
+}
+
 /** What became of one customer. */
 export interface Result {
   id: string;
@@ -8,6 +16,8 @@ export interface Result {
   contextIdentifier: string;
   /** When it was logged on to, by the database's clock; null leaves `last_sync` as it is. */
   syncedAt: Date | null;
+  /** Null where none did, or `last_work` is not kept: it stays as it is. */
+  worked: Worked | null;
   /** Why it was not, for `last_error`; null clears it. */
   error: string | null;
 }
@@ -21,7 +31,7 @@ export interface Unwritten<R extends Result = Result> {
 }
 
 /**
- * Writes `last_sync` and `last_error` of many customers in one statement. A row that another session holds is left out; when
+ * Writes `last_sync`, `last_work` and `last_error` of many customers in one statement. A row that another session holds is left out; when
  * the database refuses one, they are divided until that one alone is left out. Throws {@link DatabaseError} when the reason is
  * none of a row, or it refuses one after the other, so that nothing can be written.
  */
@@ -60,19 +70,29 @@ const MOST_REFUSED = 100;
 
 /** Gives the ids of the rows that another session holds. */
 async function writeResults(results: Result[], database: Database): Promise<Set<string>> {
-  const rows = results.map(({ id, syncedAt, error }) => ({
+  // Without a run there may be no such column.
+  const isAnyWorked = results.some(({ worked }) => worked !== null);
+  const rows = results.map(({ id, syncedAt, worked, error }) => ({
     id,
     synced_at: syncedAt?.toISOString() ?? null,
     // Postgres takes neither a zero byte nor half of a letter.
     error: error?.replace(/[\0\ud800-\udfff]/gu, "\ufffd") ?? null,
+    ...(worked && { worked_at: worked.beganAt.toISOString(), resumed: worked.resumed }),
   }));
+  const workColumns = isAnyWorked ? database`, worked_at timestamptz, resumed boolean` : database``;
+  const workChange = isAnyWorked
+    ? database`, last_work = case
+        when result.resumed and customers.last_work is null then null
+        else coalesce(result.worked_at, customers.last_work)
+      end`
+    : database``;
   const recordset = database`
     jsonb_to_recordset(${
     database.json(rows)
-  }) as result(id bigint, synced_at timestamptz, error text)`;
+  }) as result(id bigint, synced_at timestamptz, error text${workColumns})`;
   const changes = (results: postgres.PendingQuery<postgres.Row[]>) =>
     database`
-    set last_sync = coalesce(result.synced_at, customers.last_sync), last_error = result.error
+    set last_sync = coalesce(result.synced_at, customers.last_sync), last_error = result.error${workChange}
     from ${results}
     where customers.id = result.id`;
   const statement = database<{ id: string }[]>`

@@ -2,6 +2,7 @@ import { TokenMissingError } from "../console/errors.ts";
 import type { Secrets } from "../console/wanted.ts";
 import { type Database, DatabaseError, placeOf } from "../database/connection.ts";
 import { type CustomerRow, findRow, inspectTable } from "../database/inspectTable.ts";
+import { findLastWorkFault } from "../database/lastWork.ts";
 import { countCustomers } from "../database/loadCustomers.ts";
 import type { Found } from "./findings.ts";
 
@@ -9,9 +10,13 @@ import type { Found } from "./findings.ts";
 export async function inspectDatabase(database: Database): Promise<Found<Database>> {
   const { kind, fault } = await inspectTable(database);
   const active = await countCustomers(database);
+  const lastWork = await findLastWorkFault(database);
+  const details = lastWork === undefined
+    ? []
+    : [`A work script's lastSync stays null: ${lastWork.message}. ${lastWork.remedy}`];
   const text = `${placeOf(database)}/${database.options.database} has the ${kind} «customers», ` +
     `active customers: ${active}`;
-  return { value: database, text, fault };
+  return { value: database, text, details, fault };
 }
 
 /**

@@ -7,6 +7,8 @@ export interface CommandLine {
   demo: boolean;
   help: boolean;
   version: boolean;
+  /** The customers to take, as they were typed; all when there are none. */
+  customers: string[];
   /** The path of a work script. */
   work?: string | undefined;
 }
@@ -16,11 +18,12 @@ export const HELP =
 
 Usage: src/main.ts [options]
 
-  --once      one poll, then exit: 0, or 1 when a customer failed
-  --work F    run the default export of the module F in each tenant, after the log-on
-  --demo      run against sample customers and a stand-in for SuperOffice, both on this machine
-  --help      show this
-  --version   show the version
+  --once        one poll, then exit: 0, or 1 when a customer failed
+  --work F      run the default export of the module F in each tenant, after the log-on
+  --customer C  take this customer alone, such as Cust12345; may be said more than once
+  --demo        run against sample customers and a stand-in for SuperOffice, both on this machine
+  --help        show this
+  --version     show the version
 
 With no settings at all the demo runs. For your own application set, in the environment or in a file .env:
 
@@ -53,17 +56,18 @@ Exit codes: 0 done or stopped; 1 a customer or the database failed (--once); 2 w
 /** Reads the command line. Throws {@link UsageError} for what it does not know. */
 export function readCommandLine(args: string[]): CommandLine {
   try {
-    const { values } = parseArgs({
+    const { values: { customer: customers, ...values } } = parseArgs({
       args,
       options: {
         once: { type: "boolean", default: false },
         demo: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
+        customer: { type: "string", multiple: true, default: [] },
         work: { type: "string" },
         version: { type: "boolean", default: false },
       },
     });
-    return values;
+    return { ...values, customers };
   } catch (cause) {
     throw new UsageError((cause as Error).message, { cause });
   }

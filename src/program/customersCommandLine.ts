@@ -15,8 +15,9 @@ Usage: npm run customers -- <command>      or: deno task customers <command>
   add … --token-stdin --replace    store a new token for a customer that exists, and resume it
   pause Cust12345                  the console leaves it alone
   resume Cust12345                 the console takes it again, and forgets its last error
+  restart Cust12345                the work script begins afresh there: its lastSync is null
   remove Cust12345 [--yes]         remove it and its token; --yes does not ask
-                                   (pause, resume and remove take several customers as well)
+                                   (pause, resume, restart and remove take several customers as well)
   --help                           show this
 
 Needs DATABASE_URL (postgres://user:password@host:5432/database), in the environment or in a file .env.
@@ -27,7 +28,7 @@ Exit codes: 0 done; 1 not done, with the reason; 2 wrong settings or usage.
 export type Option = "token-stdin" | "replace" | "yes" | "json";
 
 /** What can be done with the table. */
-export type CommandName = "list" | "init" | "add" | "pause" | "resume" | "remove";
+export type CommandName = "list" | "init" | "add" | "pause" | "resume" | "restart" | "remove";
 
 /** How many customers each takes, and which options. */
 const COMMANDS: Record<CommandName, { fewest: number; most: number; options: Option[] }> = {
@@ -36,6 +37,7 @@ const COMMANDS: Record<CommandName, { fewest: number; most: number; options: Opt
   add: { fewest: 1, most: 1, options: ["token-stdin", "replace"] },
   pause: { fewest: 1, most: Infinity, options: [] },
   resume: { fewest: 1, most: Infinity, options: [] },
+  restart: { fewest: 1, most: Infinity, options: [] },
   remove: { fewest: 1, most: Infinity, options: ["yes"] },
 };
 

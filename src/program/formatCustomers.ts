@@ -1,14 +1,13 @@
 import type { ListedCustomer } from "../database/customerTable.ts";
 
-type Cells = [customer: string, state: string, lastSync: string, lastError: string];
-
-const HEADER: Cells = ["customer", "state", "last sync", "last error"];
+/** The last one is the last error, which is cut. */
+type Cells = string[];
 const GAP = "  ";
 const ERROR_LETTERS = 60;
 const FEWEST_ERROR_LETTERS = 20;
 
 /**
- * Gives the table as text, a page at a time. The columns are as wide as the first page needs.
+ * Gives the table as text, a page at a time; the last work where the table keeps it. The columns are as wide as the first page needs.
  *
  * @param columns the terminal's width, which cuts the last error; undefined in a pipe, where 60 letters stay; Infinity for
  *   the whole
@@ -22,7 +21,7 @@ export async function* formatCustomers(
   for await (const page of pages) {
     const rows = page.map((customer) => cellsOf(customer, redact));
     if (format === undefined) {
-      rows.unshift(HEADER);
+      rows.unshift(headerOf(page));
       format = createLineFormat(rows, columns);
     }
     yield rows.map(format).join("");
@@ -35,11 +34,12 @@ export async function* customersAsJson(
   redact: (text: string) => string,
 ): AsyncGenerator<string, void> {
   for await (const page of pages) {
-    const lines = page.map(({ contextIdentifier, isActive, lastSync, lastError }) =>
+    const lines = page.map(({ contextIdentifier, isActive, lastSync, lastWork, lastError }) =>
       JSON.stringify({
         context_identifier: redact(contextIdentifier),
         is_active: isActive,
         last_sync: lastSync,
+        last_work: lastWork,
         last_error: lastError === null ? null : redact(lastError),
       })
     );
@@ -47,30 +47,35 @@ export async function* customersAsJson(
   }
 }
 
+function headerOf([first]: ListedCustomer[]): Cells {
+  const work = first?.lastWork === undefined ? [] : ["last work"];
+  return ["customer", "state", "last sync", ...work, "last error"];
+}
+
 function cellsOf(customer: ListedCustomer, redact: (text: string) => string): Cells {
   return [
     redact(customer.contextIdentifier),
     customer.isActive ? "active" : "paused",
     toMinutes(customer.lastSync),
+    ...(customer.lastWork === undefined ? [] : [toMinutes(customer.lastWork)]),
     // Hidden before it is cut: half a secret is not recognised.
     redact(customer.lastError ?? ""),
   ];
 }
 
 function createLineFormat(rows: Cells[], columns: number | undefined): (cells: Cells) => string {
-  const widthOf = (column: 0 | 1 | 2) => Math.max(...rows.map((row) => lettersOf(row[column])));
-  const [customerWidth, stateWidth, syncWidth] = [widthOf(0), widthOf(1), widthOf(2)];
-  const before = customerWidth + stateWidth + syncWidth + 3 * GAP.length;
+  const widths = rows[0]!.slice(0, -1).map((_, column) =>
+    Math.max(...rows.map((row) => lettersOf(row[column]!)))
+  );
+  const before = widths.reduce((sum, width) => sum + width + GAP.length, 0);
   const most = columns === undefined
     ? ERROR_LETTERS
     : Math.max(columns - before, FEWEST_ERROR_LETTERS);
-  return ([customer, state, lastSync, lastError]) =>
-    [
-      pad(customer, customerWidth),
-      pad(state, stateWidth),
-      pad(lastSync, syncWidth),
-      cut(lastError, most),
-    ].join(GAP).trimEnd() + "\n";
+  return (cells) =>
+    cells.map((cell, column) => {
+      const width = widths[column];
+      return width === undefined ? cut(cell, most) : pad(cell, width);
+    }).join(GAP).trimEnd() + "\n";
 }
 
 function toMinutes(date: Date | null): string {

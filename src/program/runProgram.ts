@@ -36,6 +36,8 @@ export interface Task {
   run: RunSettings;
   target: Target;
   work: LoadedWork | undefined;
+  /** The customers to take, as they were typed; all when there are none. */
+  customers: string[];
   /** Whether it is one poll, and not one after the other. */
   once: boolean;
 }
@@ -91,7 +93,7 @@ export async function runProgram(service: Service): Promise<never> {
   }
 
   async function main(): Promise<number> {
-    const { help, version, demo, once, work } = readCommandLine(process.argv.slice(2));
+    const { help, version, demo, once, work, customers } = readCommandLine(process.argv.slice(2));
     if (help || version) {
       await print(help ? HELP : `${await readVersion()}\n`);
       return EXIT_OK;
@@ -108,7 +110,7 @@ export async function runProgram(service: Service): Promise<never> {
       const log = await openOwnLog(run);
       for (const fault of faults) log.warn("{fault}", { fault });
       const takeNewSettings = await followSettings(own, variables, target, secrets, log);
-      return await serve({ run, target, work: loadedWork, once }, log, takeNewSettings);
+      return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
     }
     const run = readRunSettings({ LOG_LEVEL: "debug", ...variables });
     const log = await openOwnLog(run);
@@ -121,7 +123,7 @@ export async function runProgram(service: Service): Promise<never> {
     const { target, close } = await startDemo();
     try {
       const takeNewSettings = () => Promise.resolve(false);
-      return await serve({ run, target, work: loadedWork, once }, log, takeNewSettings);
+      return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
     } finally {
       await close();
     }

@@ -13,7 +13,13 @@ let bo: Customer;
 
 function customer(id: string): Customer {
   const systemUserToken = `App-${id}`;
-  const row = { id, contextIdentifier: `Cust${id}`, systemUserToken, lastSync: null };
+  const row = {
+    id,
+    contextIdentifier: `Cust${id}`,
+    systemUserToken,
+    lastSync: null,
+    lastWork: null,
+  };
   return { ...row, hasError: false, databaseAheadMs: 0 };
 }
 

@@ -61,6 +61,7 @@ function makeCustomers(count: number): Customer[] {
     contextIdentifier: `Cust${index + 1}`,
     systemUserToken: `App-${index + 1}`,
     lastSync: null,
+    lastWork: null,
     hasError: false,
     databaseAheadMs: 0,
   }));

@@ -92,6 +92,7 @@ function makeCustomers(count: number, firstId = 1): Customer[] {
     contextIdentifier: `Cust${firstId + index}`,
     systemUserToken: `App-${firstId + index}`,
     lastSync: null,
+    lastWork: null,
     hasError: false,
     databaseAheadMs: NOW.getTime() - START_MS,
   }));
@@ -103,6 +104,7 @@ function result(id: string, syncedAt: Date | null, error: string | null): Custom
     contextIdentifier: `Cust${id}`,
     systemUserToken: `App-${id}`,
     syncedAt,
+    worked: null,
     error,
   };
 }
@@ -771,8 +773,12 @@ test("after a stop no more rows are read", async () => {
 });
 
 test("what changes while the work goes on belongs to the next time", async () => {
+  const later = (time: Date, ms: number) => new Date(time.getTime() + ms);
   const visit = createVisit({
-    logOn,
+    logOn(tenant) {
+      clock += 1000;
+      return logOn(tenant);
+    },
     work: () => {
       clock += 60_000;
       return Promise.resolve("done");
@@ -782,6 +788,11 @@ test("what changes while the work goes on belongs to the next time", async () =>
     monotonicMs: () => clock,
   }, { memory, secrets, telemetry: undefined, log });
   assert.equal(await visit(makeCustomers(1)[0]!), "loggedOn");
-  assert.deepEqual(recorded, [result("1", NOW, null)]);
+  assert.equal(await visit({ ...makeCustomers(1)[0]!, lastWork: NOW }), "loggedOn");
+  const again = later(NOW, 61_000);
+  assert.deepEqual(recorded, [
+    { ...result("1", NOW, null), worked: { beganAt: later(NOW, 1000), resumed: false } },
+    { ...result("1", again, null), worked: { beganAt: later(again, 1000), resumed: true } },
+  ]);
   assert.equal(lines.at(-1)!.message, "Cust1: done");
 });

@@ -38,7 +38,14 @@ beforeEach(() => {
 
 function result(id: string, error: string | null = null): CustomersResult {
   const syncedAt = error === null ? new Date("2026-11-24T06:00:00.123Z") : null;
-  return { id, contextIdentifier: `Cust${id}`, systemUserToken: `App-${id}`, syncedAt, error };
+  return {
+    id,
+    contextIdentifier: `Cust${id}`,
+    systemUserToken: `App-${id}`,
+    syncedAt,
+    worked: null,
+    error,
+  };
 }
 
 test("results are gathered and written together", async () => {

@@ -6,7 +6,11 @@ import { whoIsAtWork } from "../../src/console/atWork.ts";
 import { createWork, type Work } from "../../src/console/work.ts";
 import type { HttpAnswer } from "../../src/superoffice/http.ts";
 import type { Call } from "../../src/superoffice/logOn.ts";
+import { DatabaseError } from "../../src/database/connection.ts";
+import type { Customer } from "../../src/database/loadCustomers.ts";
+import { closeLog } from "../../src/program/log.ts";
 import { DeniedError } from "../../src/superoffice/errors.ts";
+import { type JsonLine, openJsonLog } from "../support/jsonLog.ts";
 
 const log = getLogger("test");
 const customer = {
@@ -14,6 +18,7 @@ const customer = {
   contextIdentifier: "Cust1",
   systemUserToken: "App-1",
   lastSync: null,
+  lastWork: null,
   hasError: false,
   databaseAheadMs: 0,
 };
@@ -57,6 +62,30 @@ describe("a work script", () => {
     );
     giveUp.abort(reason);
     await assert.rejects(working, { code: "WORK_FAILED", cause: reason });
+  });
+
+  test("gets when it last began; where that is not kept, it gets null, and who asks is told once", async () => {
+    const lines: JsonLine[] = [];
+    const ownLog = await openJsonLog((line) => lines.push(line));
+    const asks: Work = ({ lastSync }) => Promise.resolve({ summary: String(lastSync?.getTime()) });
+    const run = async (script: Work, lastWorks: Customer["lastWork"][]) => {
+      const file = { run: script, fileName: "sync.ts" };
+      const runWork = createWork(file, denied, 60_000, giveUp.signal);
+      return await Promise.all(
+        lastWorks.map((lastWork) => runWork({ ...customer, lastWork }, loggedOn, ownLog, () => {})),
+      );
+    };
+    assert.deepEqual(await run(asks, [new Date(7), null]), ["7", "undefined"]);
+    const fault = new DatabaseError("There is no column last_work", "Add it.");
+    await run(() => Promise.resolve(), [fault]);
+    assert.deepEqual(lines, []);
+    assert.deepEqual(await run(asks, [fault, fault]), ["undefined", "undefined"]);
+    await closeLog();
+    assert.deepEqual(lines.map(({ level, message }) => [level, message]), [[
+      "warning",
+      "The work script asks for lastSync, and gets null each time, so that it begins afresh each time: " +
+      "There is no column last_work. Add it.",
+    ]]);
   });
 
   test("that throws is WORK_FAILED with what it threw; what its fetch threw stays as it is", async () => {

@@ -120,7 +120,13 @@ for (const { name, start } of testDatabases) {
       const schema = await readFile(new URL("../../fixtures/schema.sql", import.meta.url), "utf8");
       await sql.unsafe(schema);
       await sql.unsafe(schema);
-      const result = { id: "1", contextIdentifier: "Cust1", syncedAt: null, error: null };
+      const result = {
+        id: "1",
+        contextIdentifier: "Cust1",
+        syncedAt: null,
+        worked: null,
+        error: null,
+      };
       await recordResults([result], database);
     });
     await database.end();
@@ -132,7 +138,13 @@ for (const { name, start } of testDatabases.slice(1)) {
   test(`the end of a time when the database was read-only is seen at once on ${name}`, async () => {
     const { sql, databaseUrl, close } = await start();
     const database = openDatabase(databaseUrl);
-    const result = { id: "1", contextIdentifier: "Cust1", syncedAt: null, error: null };
+    const result = {
+      id: "1",
+      contextIdentifier: "Cust1",
+      syncedAt: null,
+      worked: null,
+      error: null,
+    };
     const databaseName = database.options.database;
     await sql.unsafe(`alter database ${databaseName} set default_transaction_read_only = on`);
     const sessions = 5;

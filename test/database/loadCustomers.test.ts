@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openDatabase } from "../../src/database/connection.ts";
-import { loadCustomers } from "../../src/database/loadCustomers.ts";
+import { countCustomers, loadCustomers } from "../../src/database/loadCustomers.ts";
 import { testDatabases } from "../support/testDatabase.ts";
 
 for (const { name, start } of testDatabases) {
@@ -33,8 +33,37 @@ for (const { name, start } of testDatabases) {
         contextIdentifier: "Cust1",
         systemUserToken: "App-1",
         lastSync: new Date("2026-01-02T03:04:05Z"),
+        lastWork: null,
         hasError: false,
       });
+    });
+
+    await t.test("the last work is read when it is asked for, or comes as the reason why not", async () => {
+      const at = new Date("2026-01-02T03:04:05.678Z");
+      await sql`update customers set last_work = ${at} where id = 1`;
+      const lastWork = async (withLastWork: boolean) => {
+        const { value } = await loadCustomers(database, undefined, { withLastWork }).next();
+        return value?.lastWork;
+      };
+      assert.equal(await lastWork(false), null);
+      assert.deepEqual(await lastWork(true), at);
+      await sql`update customers set last_work = null where id = 1`;
+      assert.equal(await lastWork(true), null);
+      await sql`alter table customers drop column last_work`;
+      assert.match(`${await lastWork(true)}`, /There is no column last_work in the table/);
+      assert.equal(await lastWork(false), null);
+      await sql`alter table customers add column last_work timestamptz`;
+    });
+
+    await t.test("of those named, the active ones alone come, and are counted", async () => {
+      const only = ["Cust2001", "Cust3", "Cust10", "Cust99999", "cust4"];
+      const names: string[] = [];
+      for await (const { contextIdentifier } of loadCustomers(database, undefined, { only })) {
+        names.push(contextIdentifier);
+      }
+      assert.deepEqual(names, ["Cust3", "Cust2001"]);
+      assert.equal(await countCustomers(database, only), 2);
+      assert.equal(await countCustomers(database), 2250);
     });
 
     await t.test("a customer says whether its last error is still there", async () => {

@@ -9,7 +9,7 @@ const AT = new Date("2026-11-24T06:00:00.123Z");
 const BEFORE = new Date("2020-01-01T00:00:00Z");
 
 function result(id: string, syncedAt: Date | null, error: string | null): Result {
-  return { id, contextIdentifier: `Cust${id}`, syncedAt, error };
+  return { id, contextIdentifier: `Cust${id}`, syncedAt, worked: null, error };
 }
 
 const worked = (id: string) => result(id, AT, null);
@@ -60,6 +60,35 @@ for (const { name, start } of testDatabases) {
         "zero \ufffd",
         null,
       ]);
+    }));
+
+  test(`a run of the work script is written with the log-on, and none leaves it on ${name}`, () =>
+    withTable(start, 5, async (sql, database) => {
+      await sql`update customers set last_work = ${BEFORE} where id <> 3`;
+      const ran = (id: string, resumed: boolean): Result => ({
+        ...worked(id),
+        worked: { beganAt: AT, resumed },
+      });
+      // The third was restarted while a run that had begun before was in hand.
+      const results = [ran("1", false), ran("2", true), ran("3", true), worked("4")];
+      await recordResults([...results, result("5", null, "threw")], database);
+      const rows = await sql`select last_sync, last_work from customers order by id`;
+      assert.deepEqual(rows.map(({ last_sync, last_work }) => [last_sync, last_work]), [
+        [AT, AT],
+        [AT, AT],
+        [AT, null],
+        [AT, BEFORE],
+        [BEFORE, BEFORE],
+      ]);
+      await recordResults([ran("3", false)], database);
+      assert.equal(
+        (await sql`select 1 from customers where id = 3 and last_work is null`).length,
+        0,
+      );
+      // Where no script ran, the column is not needed.
+      await sql`alter table customers drop column last_work`;
+      await recordResults([worked("5")], database);
+      assert.deepEqual(await idsOf(sql, null), ["1", "2", "3", "4", "5"]);
     }));
 
   test(`a view whose rows cannot be locked is written on ${name}`, () =>

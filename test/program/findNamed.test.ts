@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openDatabase } from "../../src/database/connection.ts";
+import { createNamed } from "../../src/program/findNamed.ts";
+import { testDatabases } from "../support/testDatabase.ts";
+
+for (const { name, start } of testDatabases) {
+  test(`customers named on the command line, on ${name}`, async (t) => {
+    const { sql, databaseUrl, close } = await start();
+    const database = openDatabase(databaseUrl);
+    await sql`
+      insert into customers (context_identifier, system_user_token, is_active)
+      select case when n % 2 = 0 then 'Cust' else 'cust' end || n, 'App-' || n, n <> 2000
+      from generate_series(1000, 3500) n`;
+    const find = (...given: string[]) => createNamed(given, database)();
+
+    await t.test("they are found as their rows spell them, whatever the letters' case", async () => {
+      const named = await find("CUST1001", "cust3002", "Cust3002");
+      assert.deepEqual([...new Set(named)].sort(), ["Cust3002", "cust1001"]);
+    });
+
+    await t.test("each that is not there or not active is told, with what to do", async () => {
+      await assert.rejects(find("Cust1002", "cust2000", "Cust34999", "nobody\x1b[2J"), {
+        code: "SETTINGS_WRONG",
+        faults: [
+          "--customer cust2000: it is not active, so the console leaves it alone; " +
+          "npm run customers -- resume Cust2000 has it taken again",
+          "--customer Cust34999: there is no such customer; the nearest there are: cust3499, cust1499, cust1999",
+          "--customer nobody\\u001b[2J: there is no such customer; " +
+          "npm run customers -- list shows those there are",
+        ],
+      });
+    });
+
+    await t.test("one of two rows that differ in case alone is enough to be active", async () => {
+      await sql`insert into customers (context_identifier, system_user_token) values ('cust2000', 'a')`;
+      assert.deepEqual((await find("CUST2000"))?.sort(), ["Cust2000", "cust2000"]);
+    });
+
+    await t.test("once found they stay, also when one is paused later", async () => {
+      const named = createNamed(["cust1002"], database);
+      assert.deepEqual(await named(), ["Cust1002"]);
+      await sql`update customers set is_active = false where context_identifier = 'Cust1002'`;
+      assert.deepEqual(await named(), ["Cust1002"]);
+    });
+
+    await database.end();
+    await close();
+  });
+}
+
+test("a database that does not answer is left for the poll to tell", async () => {
+  const database = openDatabase("postgres://vendor@127.0.0.1:1/crm");
+  assert.deepEqual(await createNamed(["cust1"], database)(), ["cust1"]);
+  await database.end();
+});
