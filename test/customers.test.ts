@@ -308,7 +308,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
       const restart = ["restart", "Cust12345"];
       assertOutcome(await customers(restart, settings), 1, /no column last_work .*\n.* -- init/);
       const added = await customers(["init"], settings);
-      assertOutcome(added, 0, /^Added the column last_work, .*lastSync.*\nThe table customers is/);
+      assertOutcome(added, 0, /^Added the column last_work, .*lastSync.*\nThe table customers was there/);
       assert.equal((await sql`select last_work from customers`)[0]?.["last_work"], null);
 
       await sql`alter table customers rename to subscriptions`;
@@ -359,7 +359,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assert.deepEqual(json, {
         exitCode: 1,
         stdout:
-          '{"context_identifier":"Cust7","is_active":true,"last_sync":null,"last_error":null}\n',
+          '{"context_identifier":"Cust7","is_active":true,"last_sync":null,"last_work":null,"last_error":null}\n',
         stderr: "There is no customer Cust9; list shows those there are.\n",
       });
     });
