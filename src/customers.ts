@@ -61,7 +61,9 @@ async function main(): Promise<number> {
     await write(process.stdout, CUSTOMERS_HELP);
     return EXIT_OK;
   }
-  const database = openDatabase(readDatabaseUrl(await takeVariables()));
+  const { variables, warnings } = await takeVariables();
+  for (const warning of warnings) await write(process.stderr, redact.lines(`${warning}\n`));
+  const database = openDatabase(readDatabaseUrl(variables));
   try {
     return await RUNS[request.command](database, request);
   } finally {

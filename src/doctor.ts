@@ -1,14 +1,14 @@
 // The doctor: checks, one after the other, all that a log-on needs, and says what is wrong and what to do.
 import { createPublicKey } from "node:crypto";
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { examine } from "./doctor/examine.ts";
 import { findDemo } from "./program/demo.ts";
 import { UsageError } from "./program/errors.ts";
 import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./program/exit.ts";
 import { createSecrets } from "./program/knownSecrets.ts";
 import { createRedact } from "./program/redact.ts";
-import { secretsOf, takeVariables } from "./program/variables.ts";
+import { readOptions } from "./program/readOptions.ts";
+import { secretsOf, takeVariables, type Variables } from "./program/variables.ts";
 import { createSigner } from "./superoffice/signToken.ts";
 
 const HELP = `The doctor: checks what a log-on needs, one thing after the other, for one customer.
@@ -19,13 +19,15 @@ Usage: src/doctor.ts [options] [context identifier]
   --demo      check the demo: sample customers and a stand-in for SuperOffice, both on this machine
   --help      show this
 
-Checked are: runtime, settings, key, clock, database, login host, customer, state, signature, exchange, JWT, call.
+Checked are: runtime, settings, key, database, login host, clock, customer, state, signature, exchange, JWT, call.
 ✓ it is well; ✗ it is not: what was found, likely causes, the next step; – it needs something that failed.
 The first ✗ is the one to mend first.
 
 The settings are the console's own (src/main.ts --help lists them); with none at all the demo is checked.
 Together with --demo, SUPEROFFICE_PRIVATE_KEY, SUPEROFFICE_PRIVATE_KEY_FILE and SUPEROFFICE_CLIENT_SECRET replace
 the demo's own, so that you can break them and see what the doctor says.
+
+It waits 7 seconds for the database and for each answer, or as long as REQUEST_TIMEOUT_SECONDS says where that is set.
 
 The doctor writes nothing to the database. It makes exactly one exchange, which leaves a record in the customer's
 SuperOffice, as each exchange does; none when an earlier check that the exchange needs has failed.
@@ -43,14 +45,17 @@ async function main(): Promise<number> {
     await print(HELP);
     return EXIT_OK;
   }
-  const variables = await takeVariables();
+  const { variables, warnings } = await takeVariables();
   const startDemo = findDemo(demo, variables);
   // Hidden even where they are not what they should be.
   for (const secret of secretsOf(variables)) secrets.add(secret);
   if (startDemo === undefined) {
-    return await examine(variables, customer, undefined, secrets, print) ? EXIT_OK : EXIT_FAILED;
+    const isWell = await examine(variables, warnings, customer, undefined, secrets, print);
+    return isWell ? EXIT_OK : EXIT_FAILED;
   }
-  await print("This is the demo: sample customers and a stand-in for SuperOffice.\n");
+  await print(
+    `This is the demo: sample customers and a stand-in for SuperOffice${ownIn(variables)}.\n`,
+  );
   const { target, publicKey, close } = await startDemo();
   try {
     const demoVariables = {
@@ -63,7 +68,7 @@ async function main(): Promise<number> {
     secrets.add(target.clientSecret);
     const sign = createSigner(target.privateKey);
     const demoKey = { sign, publicKey: createPublicKey(publicKey) };
-    const isWell = await examine(demoVariables, customer, demoKey, secrets, print);
+    const isWell = await examine(demoVariables, warnings, customer, demoKey, secrets, print);
     return isWell ? EXIT_OK : EXIT_FAILED;
   } finally {
     await close();
@@ -71,20 +76,23 @@ async function main(): Promise<number> {
 }
 
 function readCommandLine(args: string[]) {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        demo: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-    if (positionals.length > 1) throw new Error("Give one context identifier at most");
-    return { ...values, customer: positionals[0] };
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
-  }
+  const { values, positionals } = readOptions(args, {
+    demo: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  });
+  if (positionals.length > 1) throw new UsageError("Give one context identifier at most");
+  return { ...values, customer: positionals[0] };
+}
+
+/** What replaces the demo's own, in words. */
+function ownIn(variables: Variables): string {
+  const names = [
+    "SUPEROFFICE_CLIENT_SECRET",
+    "SUPEROFFICE_PRIVATE_KEY",
+    "SUPEROFFICE_PRIVATE_KEY_FILE",
+  ]
+    .filter((name) => variables[name] !== undefined);
+  return names.length === 0 ? "" : `, with your ${names.join(" and ")} in place of the demo's own`;
 }
 
 async function print(text: string): Promise<void> {

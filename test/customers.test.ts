@@ -308,7 +308,11 @@ for (const { name, start } of testDatabases.slice(-1)) {
       const restart = ["restart", "Cust12345"];
       assertOutcome(await customers(restart, settings), 1, /no column last_work .*\n.* -- init/);
       const added = await customers(["init"], settings);
-      assertOutcome(added, 0, /^Added the column last_work, .*lastSync.*\nThe table customers was there/);
+      assertOutcome(
+        added,
+        0,
+        /^Added the column last_work, .*lastSync.*\nThe table customers was there/,
+      );
       assert.equal((await sql`select last_work from customers`)[0]?.["last_work"], null);
 
       await sql`alter table customers rename to subscriptions`;
@@ -480,10 +484,15 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assert.deepEqual(await rows(), [old]);
     });
 
-    await t.test("DATABASE_URL is read from .env", async () => {
+    await t.test("DATABASE_URL is read from .env, which others had better not read", async () => {
       const cwd = emptyFolder();
-      await writeFile(join(cwd, ".env"), `DATABASE_URL="${databaseUrl}"\n`);
-      assertOutcome(await customers(["list"], {}, { cwd }), 0, /^customer /);
+      await writeFile(join(cwd, ".env"), `DATABASE_URL="${databaseUrl}"\n`, { mode: 0o644 });
+      const { exitCode, stdout, stderr } = await customers(["list"], {}, { cwd });
+      assert.match(stdout, /^customer /);
+      if (process.platform !== "win32") {
+        assert.match(stderr, /^\.env holds a secret.*chmod o= \.env$/m);
+      }
+      assert.equal(exitCode, 0);
     });
 
     const skip = !existsSync(SCRIPT) && "needs the command script of util-linux";

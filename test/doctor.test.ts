@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { checkRuntime } from "../src/doctor/checkSettings.ts";
@@ -22,9 +23,9 @@ const CHECKS = [
   "runtime",
   "settings",
   "key",
-  "clock",
   "database",
   "login host",
+  "clock",
   "customer",
   "state",
   "signature",
@@ -63,7 +64,7 @@ async function examineHere(customer: string | undefined, variables: Record<strin
   const secrets = createSecrets(secretsOf(given));
   const redact = createRedact(secrets);
   let output = "";
-  const isWell = await examine(given, customer, undefined, secrets, (text) => {
+  const isWell = await examine(given, [], customer, undefined, secrets, (text) => {
     output += redact.lines(text);
     return Promise.resolve();
   });
@@ -80,11 +81,25 @@ async function look({ exitCode, output }: { exitCode: number | null; output: str
   ];
   for (const secret of hidden) assert.ok(!output.includes(secret), `${secret} in:\n${output}`);
   assert.doesNotMatch(output, /7T:|eyJ|PRIVATE KEY-----|^\s+at .*:\d+|DeprecationWarning/m, output);
+  assertNeedsAreAbove(output);
   const marks = Object.fromEntries(
     [...output.matchAll(/^([✓✗–]) ([\w ]+):/gm)].map(([, mark, check]) => [check, mark]),
   );
   const [firstFailure = ""] = output.match(/^✗.*(\n {4}.*)*/m) ?? [];
   return { exitCode, output, marks, firstFailure };
+}
+
+/** What a check lacks is what others above it did not bring. */
+function assertNeedsAreAbove(output: string): void {
+  const missing = new Set<string>();
+  for (const [, mark, check, text] of output.matchAll(/^([✓✗–]) ([\w ]+): (.*)/gm)) {
+    if (mark === "–") {
+      const needs = text!.match(/^not checked, since it needs: (.+)$/)?.[1]?.split(", ") ?? [];
+      assert.ok(needs.length > 0, output);
+      for (const need of needs) assert.ok(missing.has(need), `${check} needs ${need}:\n${output}`);
+    }
+    if (mark !== "✓") missing.add(check!);
+  }
 }
 
 /** The checks that bear a mark, in the order of their lines. */
@@ -113,6 +128,21 @@ async function startRefusingServer() {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return { port, close: () => new Promise<void>((resolve) => server.close(() => resolve())) };
+}
+
+/** A server that takes connections, and says nothing. */
+async function startSilentServer() {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket.on("error", () => {})));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    close: () => {
+      sockets.forEach((socket) => socket.destroy());
+      server.close();
+    },
+  };
 }
 
 function makeKeyFile(): string {
@@ -199,7 +229,7 @@ interface Cause {
   failed?: string[];
 }
 
-const BEFORE_TENANT = ["runtime", "settings", "key", "clock", "database", "login host", "customer"];
+const BEFORE_TENANT = ["runtime", "settings", "key", "database", "login host", "clock", "customer"];
 const without = (...names: string[]) => CHECKS.filter((check) => !names.includes(check));
 
 const causes: Cause[] = [
@@ -209,7 +239,7 @@ const causes: Cause[] = [
     says: [/^ {4}DATABASE_URL: missing/m],
     customer: "cust10001",
     break: () => Promise.resolve({ variables: { DATABASE_URL: "" } }),
-    passed: ["runtime", "key", "clock", "login host", "state"],
+    passed: ["runtime", "key", "login host", "clock", "state"],
   },
   {
     name: "no database at that address",
@@ -221,7 +251,49 @@ const causes: Cause[] = [
       await close();
       return { variables: { DATABASE_URL: `postgres://vendor:hunter2@127.0.0.1:${port}/crm` } };
     },
-    passed: ["runtime", "settings", "key", "clock", "login host", "state"],
+    passed: ["runtime", "settings", "key", "login host", "clock", "state"],
+  },
+  {
+    name: "a DATABASE_URL that leads to a web server",
+    check: "database",
+    says: [/is no Postgres: it speaks HTTP/, /Likely: the port of something else/],
+    break() {
+      const { host } = new URL(standIn.loginUrl);
+      return Promise.resolve({ variables: { DATABASE_URL: `postgres://vendor@${host}/crm` } });
+    },
+    passed: ["runtime", "settings", "key", "login host", "clock"],
+  },
+  {
+    name: "paused customers alone",
+    check: "customer",
+    says: [/Cust10001 is paused, .*no active one/, /npm run customers -- resume Cust10001 /],
+    async break() {
+      await database.sql`update customers set is_active = false`;
+      return {
+        mend: () =>
+          database.sql`update customers set is_active = context_identifier <> 'Cust10004'`
+            .execute(),
+      };
+    },
+    passed: without("customer"),
+  },
+  {
+    name: "a wrong login host",
+    check: "settings",
+    says: [/SUPEROFFICE_LOGIN_URL: expected/],
+    break: () => Promise.resolve({ variables: { SUPEROFFICE_LOGIN_URL: "login.example" } }),
+    passed: ["runtime", "key", "database", "customer", "signature"],
+  },
+  {
+    name: "a key file in UTF-16",
+    check: "key",
+    says: [/private\.pem cannot be read: it is written in UTF-16/, /Next step: Save it as UTF-8/],
+    async break() {
+      const path = await writeKeyFile(makeKeyFile());
+      await writeFile(path, await readFile(path, "utf8"), "utf16le");
+      return { variables: { SUPEROFFICE_PRIVATE_KEY_FILE: path } };
+    },
+    passed: [...BEFORE_TENANT.filter((check) => check !== "key"), "state"],
   },
   {
     name: "a wrong database password",
@@ -232,7 +304,7 @@ const causes: Cause[] = [
       const DATABASE_URL = `postgres://vendor:hunter2@127.0.0.1:${port}/crm`;
       return { variables: { DATABASE_URL }, mend: close };
     },
-    passed: ["runtime", "settings", "key", "clock", "login host"],
+    passed: ["runtime", "settings", "key", "login host", "clock"],
   },
   {
     name: "a missing table",
@@ -242,7 +314,7 @@ const causes: Cause[] = [
       await database.sql`alter table customers rename to elsewhere`;
       return { mend: () => database.sql`alter table elsewhere rename to customers`.execute() };
     },
-    passed: ["runtime", "settings", "key", "clock", "login host"],
+    passed: ["runtime", "settings", "key", "login host", "clock"],
   },
   {
     name: "missing columns that the log-on does not need",
@@ -271,7 +343,7 @@ const causes: Cause[] = [
       await database.sql`alter table customers rename is_active to a`;
       return { mend: () => database.sql`alter table customers rename a to is_active`.execute() };
     },
-    passed: ["runtime", "settings", "key", "clock", "login host"],
+    passed: ["runtime", "settings", "key", "login host", "clock"],
   },
   {
     name: "a view that cannot be written",
@@ -344,7 +416,7 @@ const causes: Cause[] = [
   },
   {
     name: "a login host that cannot be reached",
-    check: "clock",
+    check: "login host",
     says: [/127\.0\.0\.1:\d+ could not be reached.*\[NETWORK_FAILED\]/, /proxy/],
     async break() {
       const { port, close } = await startRefusingServer();
@@ -352,7 +424,6 @@ const causes: Cause[] = [
       return { variables: { SUPEROFFICE_LOGIN_URL: `http://127.0.0.1:${port}` } };
     },
     passed: ["runtime", "settings", "key", "database", "customer", "signature"],
-    failed: ["login host"],
   },
   {
     name: "a broken key file",
@@ -385,7 +456,7 @@ const causes: Cause[] = [
           SUPEROFFICE_PRIVATE_KEY: "x",
         },
       }),
-    passed: ["runtime", "clock", "database", "login host", "customer", "state"],
+    passed: ["runtime", "database", "login host", "clock", "customer", "state"],
   },
   {
     name: "a customer that is not in the table",
@@ -399,7 +470,7 @@ const causes: Cause[] = [
   {
     name: "an inactive customer",
     check: "customer",
-    says: [/Cust10004 is not active/, /is_active/],
+    says: [/Cust10004 is paused/, /Next step: npm run customers -- resume Cust10004 /],
     customer: "cust10004",
     break: () => Promise.resolve({}),
     passed: without("customer"),
@@ -474,6 +545,37 @@ for (const cause of causes) {
   });
 }
 
+test("where nobody answers, the doctor does not wait for one after the other", async () => {
+  const { port, close } = await startSilentServer();
+  const begun = performance.now();
+  const { output, marks, firstFailure } = await examineHere("Cust10001", {
+    ...settings,
+    DATABASE_URL: `postgres://vendor:hunter2@127.0.0.1:${port}/crm`,
+    SUPEROFFICE_LOGIN_URL: `http://127.0.0.1:${port}`,
+  });
+  close();
+  assert.match(firstFailure, /^✗ database: .*takes connections, but says nothing/);
+  assert.match(output, /✗ login host: .*did not answer .*REQUEST_TIMEOUT/);
+  assert.deepEqual(checksWith("✗", marks), ["database", "login host"]);
+  assert.ok(performance.now() - begun < 12_000, "it waited twice");
+});
+
+test("a slip in a name, and a .env that others may read, are told beside the settings", {
+  skip: process.platform === "win32",
+}, async () => {
+  const folder = emptyFolder();
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+  await writeFile(join(folder, ".env"), `\ufeff${lines.join("")}POL_SECONDS=5\n`);
+  await chmod(join(folder, ".env"), 0o644);
+  const { output, exitCode } = await runDoctor([], { SUPEROFFICE_PRIVATEKEY: "x" }, folder);
+  const [, beside = ""] = output.match(/^✓ settings: .*\n((?: {4}.*\n)*)/m) ?? [];
+  assert.match(beside, /POL_SECONDS .* is POLL_SECONDS meant\?/);
+  assert.match(beside, /SUPEROFFICE_PRIVATEKEY .* is SUPEROFFICE_PRIVATE_KEY meant\?/);
+  assert.match(beside, /\.env holds a secret, and every user .*chmod o= \.env/);
+  assert.doesNotMatch(output, /DATABASE_URL meant/);
+  assert.equal(exitCode, 0);
+});
+
 test("with nothing set the demo is checked, and all is well", async () => {
   const { exitCode, output, marks } = await runDoctor([], {});
   assert.match(output, /^This is the demo/);
@@ -493,6 +595,10 @@ test("in the demo a broken key file is told at the key, a wrong client secret at
   const path = await writeKeyFile("-----BEGIN PRIVATE KEY-----\nMIIE\n");
   const broken = await runDoctor(["--demo"], { SUPEROFFICE_PRIVATE_KEY_FILE: path });
   assert.match(broken.firstFailure, /^✗ key: .*half there/);
+  assert.match(
+    broken.output,
+    /^This is the demo: .*with your SUPEROFFICE_PRIVATE_KEY_FILE in place/,
+  );
   const wrong = await runDoctor(["--demo"], { SUPEROFFICE_CLIENT_SECRET: "hunter2-secret" });
   assert.match(wrong.firstFailure, /^✗ exchange: .*Denied/);
 });
@@ -503,13 +609,15 @@ test("--help says that there is one exchange; wrong usage is exit code 2", async
   assert.equal(help.exitCode, 0);
   for (
     const [args, variables] of [
-      [["--nonsense"], {}],
       [["Cust1", "Cust2"], {}],
       [["--demo"], { NODE_ENV: "production" }],
     ] as const
   ) {
     assert.equal((await runDoctor([...args], variables)).exitCode, 2);
   }
+  const { output, exitCode } = await runDoctor(["--bogus"], {});
+  assert.equal(output, "There is no option --bogus\n--help shows what there is.\n");
+  assert.equal(exitCode, 2);
 });
 
 test("with NODE_ENV=production and nothing set there is no demo: the settings are missing", async () => {

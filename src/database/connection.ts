@@ -1,6 +1,6 @@
-import { connect, type Socket } from "node:net";
 import process from "node:process";
 import postgres from "postgres";
+import { createConnect, createServer, type Server, trueCause } from "./connect.ts";
 
 /** The database cannot be reached, or does not hold what the console needs. */
 export class DatabaseError extends Error {
@@ -15,66 +15,53 @@ export class DatabaseError extends Error {
   }
 }
 
-/** A client of the Postgres that holds the table `customers`. */
-export type Database = postgres.Sql;
+/** A client of the Postgres that holds the table `customers`, with what it sees of the server. */
+export type Database = postgres.Sql & { server: Server };
 
 /** Tells the sessions of this process from those of another console. */
 const APPLICATION_NAME = `system-user-service-console ${process.pid}`;
 
 const CONNECT_AGAIN_SECONDS = 0.1;
 
+/** How long a query may take, together with the connection that it needs: whoever looks on has an answer within 10 seconds. */
+const QUERY_MS = 7000;
+
+/** How long a connection is tried for: shorter, so that it is the client that gives it up. */
+const CONNECT_SECONDS = 6;
+
+/** How long it may take to find out who holds what a query waited for. */
+const LOOK_MS = 1000;
+
 /** A client for the Postgres that holds the table `customers`. It connects when it is first used. */
 export function openDatabase(databaseUrl: string): Database {
-  return postgres(databaseUrl, {
-    connect_timeout: 10,
+  const server = createServer();
+  const database = postgres(databaseUrl, {
+    connect_timeout: CONNECT_SECONDS,
     connection: { application_name: APPLICATION_NAME },
     onnotice: () => {},
     // Array types are not used here, and what breaks while the client asks for them it does not tell.
     fetch_types: false,
     // The polls are the pauses. Left alone, a connection that failed often waits for up to 20 seconds when all is well again.
     backoff: () => CONNECT_AGAIN_SECONDS,
-    socket: createConnect(),
+    socket: createConnect(server),
   } as postgres.Options<Record<string, postgres.PostgresType>>);
-}
-
-/**
- * Left alone, the client connects again at once, without end and without a word, to a server that hangs up on it before it has
- * answered: a load balancer with nothing behind it, or a server that is starting. Here that is an error.
- */
-function createConnect(): (to: { host: string[]; port: number[]; path?: string }) => Socket {
-  let times = 0;
-  return ({ host: hosts, port: ports, path }) => {
-    const which = times++ % hosts.length;
-    const [host, port] = [hosts[which]!, ports[which]!];
-    const socket = path ? connect(path) : connect(port, host);
-    socket.on("end", () => {
-      const error = Object.assign(new Error("the server hung up"), { code: "CONNECTION_CLOSED" });
-      socket.destroy(error);
-    });
-    // What fails at once does so before the client listens.
-    socket.once("error", (error) => {
-      if (socket.listenerCount("error") > 0) return;
-      setImmediate(() => {
-        socket.emit("error", error);
-        socket.emit("close", true);
-      });
-    });
-    // The client takes the name for TLS from here.
-    return Object.assign(socket, { host, port });
-  };
+  const { host: hosts, port: ports } = database.options;
+  server.places = hosts.map((host, index) => ({ host, port: ports[index]! }));
+  // Left alone, the client tries one host after the other without end. It reports an error while there is one host alone.
+  Object.defineProperty(database.options, "host", {
+    get: () => server.failures % hosts.length === 0 ? hosts.slice(0, 1) : hosts,
+  });
+  return Object.assign(database, { server });
 }
 
 /** Where the database's server is, for a message. */
-export function placeOf({ options: { host, port } }: Database): string {
-  return `${host[0]}:${port[0]}`;
+export function placeOf({ server }: Database): string {
+  return server.places.map(({ host, port }) => `${host}:${port}`).join(", ");
 }
 
-/** How long a query may take, for example while somebody else has locked a row. */
-const QUERY_MS = 30_000;
-
 /**
- * Runs a query, and gives it up after 30 seconds: what waits for a lock, or for a server that does not answer, must not
- * stop the console. Throws {@link DatabaseError}.
+ * Runs a query, and gives it up after 7 seconds: what waits for a lock, or for a server that does not answer, must not stop the
+ * console. Throws {@link DatabaseError}.
  */
 export async function runQuery<T extends readonly postgres.MaybeRow[]>(
   query: postgres.PendingQuery<T>,
@@ -82,11 +69,9 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
 ): Promise<postgres.RowList<T>> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      query.cancel();
-      reject(
-        Object.assign(new Error(`no answer in ${QUERY_MS / 1000} s`), { code: "QUERY_TIMEOUT" }),
-      );
+    timer = setTimeout(async () => {
+      reject(await whyNoAnswer(query, database));
+      cancel(query);
     }, QUERY_MS);
   });
   try {
@@ -99,17 +84,48 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
   }
 }
 
+/** Why a query has no answer yet: no session was had to ask in, or others hold what it waits for, or the server does not say. */
+async function whyNoAnswer(query: object, database: Database): Promise<Error> {
+  const seconds = `${QUERY_MS / 1000} s`;
+  const because = (code: string, message: string) => Object.assign(new Error(message), { code });
+  const pid = sessionOf(query);
+  if (pid === undefined) return because("CONNECT_TIMEOUT", `no connection in ${seconds}`);
+  const look = database<{ pid: number; name: string }[]>`
+    select pid, coalesce(application_name, '') as name from pg_stat_activity
+    where pid = any(pg_blocking_pids(${pid}))`;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const noTime = new Promise<[]>((resolve) => timer = setTimeout(resolve, LOOK_MS, []));
+  const blockers = await Promise.race([look.catch(() => []), noTime]);
+  clearTimeout(timer);
+  if (blockers.length === 0) return because("QUERY_TIMEOUT", `no answer in ${seconds}`);
+  const sessions = blockers.map(({ pid, name }) => name === "" ? `${pid}` : `${pid} (${name})`);
+  return because(
+    "LOCKED",
+    `waited ${seconds} for what another session holds: ${sessions.join(", ")}`,
+  );
+}
+
+/** The server's process that a query was given to. */
+function sessionOf(query: object): number | undefined {
+  return (query as { state?: { pid: number } | null }).state?.pid;
+}
+
+/** The same as the query's own `cancel`, which leaves it unhandled when the server cannot be told. */
+function cancel(query: object): void {
+  const { canceller } = query as { canceller?: (query: object) => Promise<void> };
+  canceller?.(query).catch(() => {});
+}
+
 const READ_ONLY = "25006";
 
 /** A session may stay read-only when the database is that no more: the next queries are to begin new ones. */
 async function dropSessions(query: object, database: Database): Promise<void> {
-  const { state } = query as { state?: { pid: number } | null };
   // What another query is about to answer is left alone, and the one that asks goes last: it does not answer any more.
   const drop = database`
     select pg_terminate_backend(pid) from (
       select pid from pg_stat_activity
       where application_name = ${APPLICATION_NAME} and datname = current_database()
-        and (state = 'idle' or pid in (${state?.pid ?? 0}, pg_backend_pid()))
+        and (state = 'idle' or pid in (${sessionOf(query) ?? 0}, pg_backend_pid()))
       order by pid = pg_backend_pid()
     ) own`;
   await drop.catch(() => {});
@@ -121,7 +137,8 @@ const TRUST =
   "PEM, in the environment at the start (not in .env); sslrootcert is not read.";
 
 /** Says what is wrong with the database, where, and what to do, for an error that a query threw. */
-export function explainDatabaseError(cause: unknown, database: Database): DatabaseError {
+export function explainDatabaseError(error: unknown, database: Database): DatabaseError {
+  const cause = trueCause(error, database.server);
   const { host, port, database: name, user } = database.options;
   const place = placeOf(database);
   const { code = "", message } = cause as { code?: string; message: string };
@@ -196,19 +213,32 @@ export function explainDatabaseError(cause: unknown, database: Database): Databa
         `The database «${name}» at ${place} is read-only for now: ${message}`,
         "See whether it is a standby, or was set so (default_transaction_read_only); it is tried again.",
       );
+    case "LOCKED":
+      return explain(
+        `A query of the database «${name}» at ${place} ${message}`,
+        "Commit or end what was left open there; pg_stat_activity shows it, select pg_terminate_backend(…) ends it.",
+      );
     case "QUERY_TIMEOUT":
       return explain(
         `The database «${name}» at ${place} gave ${message}`,
-        "See whether a transaction that was left open holds a lock on customers (pg_stat_activity).",
+        "See whether the server is overloaded, or a transaction that was left open holds a lock on customers (pg_stat_activity).",
+      );
+    case "NO_TLS":
+      return explain(
+        `The database server ${place} takes no encrypted connections (TLS), which DATABASE_URL asks for (sslmode)`,
+        "Turn them on there (ssl = on); only where nobody can listen in, take sslmode out of DATABASE_URL instead.",
+      );
+    case "NO_POSTGRES":
+      return explain(
+        `What listens at ${place} answers, but is no Postgres: ${message}`,
+        "Check host and port in DATABASE_URL: a Postgres listens on 5432, if nobody changed that.",
+      );
+    case "SILENT":
+      return explain(
+        `What listens at ${place} takes connections, but says nothing that a Postgres says`,
+        "Check host and port in DATABASE_URL (5432, if nobody changed that); if they are right, look at the server: it may hang.",
       );
     case "ECONNRESET":
-      if (/before secure TLS connection/.test(message)) {
-        return explain(
-          `The database server ${place} takes no encrypted connections (TLS)`,
-          "Turn them on there (ssl = on); only where nobody can listen in, take sslmode out of DATABASE_URL instead.",
-        );
-      }
-    // falls through
     case "ECONNREFUSED":
     case "ENOTFOUND":
     case "EAI_AGAIN":

@@ -81,7 +81,7 @@ function faultOfMissing(
 }
 
 /**
- * Finds the customer to check: the one named, without regard to case, else the first active one.
+ * Finds the customer to check: the one named, without regard to case, else the first active one, else the first of all.
  * Throws {@link DatabaseError}, also when there is none.
  */
 export async function findRow(
@@ -89,7 +89,7 @@ export async function findRow(
   database: Database,
 ): Promise<CustomerRow> {
   const condition = contextIdentifier === undefined
-    ? database`is_active`
+    ? database`true`
     : database`lower(context_identifier) = lower(${contextIdentifier})`;
   const query = database<CustomerRow[]>`
     select context_identifier as "contextIdentifier", coalesce(system_user_token, '') as "systemUserToken",
@@ -102,8 +102,8 @@ export async function findRow(
   if (row !== undefined) return row;
   throw new DatabaseError(
     contextIdentifier === undefined
-      ? "The table «customers» holds no active customer"
+      ? "The table «customers» holds no customer"
       : `The table «customers» holds no row for ${contextIdentifier}`,
-    "Store the context identifier and the system user token of the customer's approval (README, «Use your own application»).",
+    "Store the context identifier and the system user token of the customer's approval: npm run customers -- add.",
   );
 }

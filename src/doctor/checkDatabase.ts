@@ -33,10 +33,12 @@ export async function findCustomer(
   if (row.systemUserToken === "") {
     throw new TokenMissingError(`The row of ${row.contextIdentifier} holds no system user token`);
   }
+  const { contextIdentifier: found, isActive } = row;
   const which = contextIdentifier === undefined ? "the first active one" : "active";
-  const fault = row.isActive ? undefined : new DatabaseError(
-    `${row.contextIdentifier} is not active, so the console leaves it alone`,
-    "Set is_active to true in its row, if the customer still wants the application.",
+  const isAlone = contextIdentifier === undefined ? " (and there is no active one)" : "";
+  const fault = isActive ? undefined : new DatabaseError(
+    `${found} is paused, that is not active, so the console leaves it alone${isAlone}`,
+    `npm run customers -- resume ${found} (it sets is_active), if the customer still wants the application.`,
   );
-  return { value: row, text: `${row.contextIdentifier}, ${which}`, fault };
+  return { value: row, text: `${found}, ${which}`, fault };
 }

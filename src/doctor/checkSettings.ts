@@ -39,22 +39,26 @@ export function checkRuntime(versions: Record<string, string | undefined>): Find
 /**
  * Checks every setting but the key itself, and gives those that are right, so that what needs no other can be checked.
  *
+ * @param warnings what is to be said of them beside
  * @param needsKey whether the settings have to name a private key
  */
 export async function* checkSettings(
   variables: Variables,
+  warnings: string[],
   needsKey: boolean,
 ): AsyncGenerator<Finding, InspectedSettings> {
   const settings = inspectSettings(variables);
   const faultOfKey = namesKey(variables) || needsKey ? faultOfKeyNames(variables) : undefined;
   const faults = [...settings.faults, ...(faultOfKey === undefined ? [] : [faultOfKey])];
-  if (faults.length > 0) yield failed("settings", new SettingsError(faults));
-  else {
+  if (faults.length > 0) {
+    const finding = failed("settings", new SettingsError(faults));
+    yield { ...finding, details: [...warnings, ...finding.details] };
+  } else {
     const { loginUrl = "", run } = settings;
     const proxy = proxyFor(new URL(loginUrl), run.proxies);
     const way = proxy === undefined ? "" : `, through the proxy ${proxy.host}`;
     const text = `the login host is ${loginUrl}${way}`;
-    yield { check: "settings", verdict: "passed", text, details: [] };
+    yield { check: "settings", verdict: "passed", text, details: warnings };
   }
   return settings;
 }
@@ -67,9 +71,8 @@ export async function* checkKey(
   if (demoKey !== undefined && !namesKey(variables)) {
     return yield* check("key", {}, () => showKey(demoKey, "made for this demo"));
   }
-  const isOne = faultOfKeyNames(variables) === undefined || undefined;
-  const needs = { "SUPEROFFICE_PRIVATE_KEY or SUPEROFFICE_PRIVATE_KEY_FILE": isOne };
-  return yield* check("key", needs, async () => {
+  const settings = faultOfKeyNames(variables) === undefined || undefined;
+  return yield* check("key", { settings }, async () => {
     const { text, privateKey } = await readKey(variables);
     const publicKey = createPublicKey(parsePrivateKey(text));
     const shown = showKey({ sign: createSigner(privateKey), publicKey }, formOf(text));

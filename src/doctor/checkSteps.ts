@@ -20,28 +20,34 @@ import type { Found } from "./findings.ts";
 /** What one look at the login host brought: its answer, with its time and its keys, or why there is none. */
 export interface LoginHostLook {
   host: string;
+  /** When that was. */
+  now: Date;
   answer?: HttpAnswer;
   error?: unknown;
 }
 
 /** Asks the login host for its key set. Never throws. */
-export async function lookAtLoginHost(loginUrl: string, send: Send): Promise<LoginHostLook> {
+export async function lookAtLoginHost(
+  loginUrl: string,
+  send: Send,
+  clock: Clock,
+): Promise<LoginHostLook> {
   const { host } = new URL(loginUrl);
-  try {
-    return { host, answer: await askForKeySet(loginUrl, send) };
-  } catch (error) {
-    return { host, error };
-  }
+  const look = await askForKeySet(loginUrl, send).then((answer) => ({ answer }), (error) => ({
+    error,
+  }));
+  return { host, now: clock.now(), ...look };
 }
 
 /** Checks this machine's clock against the login host's. Where they are a minute apart, the later checks use that one. */
-export function checkClock({ host, answer, error }: LoginHostLook, clock: Clock): Found<void> {
-  if (answer === undefined) throw error;
+export function checkClock(
+  { host, now, answer }: LoginHostLook & { answer: HttpAnswer },
+  clock: Clock,
+): Found<void> {
   const serverTime = serverTimeOf(answer);
   if (serverTime === undefined) {
     throw new UnreadableAnswerError(`${host} does not say its time (header Date)`);
   }
-  const now = clock.now();
   const aheadSeconds = Math.trunc((now.getTime() - serverTime.getTime()) / 1000);
   const difference = aheadSeconds < 0 ? `${-aheadSeconds} s behind` : `${aheadSeconds} s ahead of`;
   const text = `this machine's clock is ${difference} the clock of ${host}`;

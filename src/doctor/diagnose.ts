@@ -13,6 +13,8 @@ import { check, type Finding } from "./findings.ts";
 /** What the doctor looks at, and with what. */
 export interface Examination {
   variables: Variables;
+  /** What is to be said of them beside. */
+  warnings: string[];
   /** The context identifier of the customer to check; the first active one when undefined. */
   customer: string | undefined;
   /** The key to use where the variables name none: the demo's own. */
@@ -26,19 +28,24 @@ export interface Examination {
   secrets: Secrets;
 }
 
+/** How long a request may take where the settings do not say. */
+const PATIENCE_MS = 7000;
+
 /**
  * Checks, one after the other, all that a log-on needs, and gives each check's finding. A check that failed skips
  * those alone that need what it should have brought. Writes nothing to the database, and makes one exchange at most.
  * Findings have yet to go through `redact`.
  */
 export async function* diagnose(examination: Examination): AsyncGenerator<Finding, void> {
-  const { variables, demoKey, secrets } = examination;
+  const { variables, warnings, demoKey, secrets } = examination;
   yield checkRuntime(examination.versions);
-  const settings = yield* checkSettings(variables, demoKey === undefined);
+  const settings = yield* checkSettings(variables, warnings, demoKey === undefined);
   const { databaseUrl, loginUrl, clientSecret } = settings;
   const key = yield* checkKey(variables, demoKey);
 
-  const { requestTimeoutMs: timeoutMs } = settings.run;
+  const timeoutMs = variables["REQUEST_TIMEOUT_SECONDS"] === undefined
+    ? PATIENCE_MS
+    : settings.run.requestTimeoutMs;
   const send: Send = (request) => examination.send({ ...request, timeoutMs });
   const clock = createClock(examination.now);
   // What lacks is never used: the checks that need it are skipped.
@@ -47,25 +54,28 @@ export async function* diagnose(examination: Examination): AsyncGenerator<Findin
   const keySet = createKeySet(application.loginUrl, send);
   const steps = createSteps(application, sign, send, clock.now, keySet);
 
-  const look = loginUrl === undefined ? undefined : await checks.lookAtLoginHost(loginUrl, send);
-  const SUPEROFFICE_LOGIN_URL = look;
-  yield* check(
-    "clock",
-    { SUPEROFFICE_LOGIN_URL },
-    (needs) => checks.checkClock(needs.SUPEROFFICE_LOGIN_URL, clock),
-  );
-
+  // Begun before the database is waited for.
+  const looking = loginUrl === undefined
+    ? undefined
+    : checks.lookAtLoginHost(loginUrl, send, clock);
   const database = databaseUrl === undefined ? undefined : examination.openDatabase(databaseUrl);
   try {
     const table = yield* check(
       "database",
-      { DATABASE_URL: database },
-      (needs) => inspectDatabase(needs.DATABASE_URL),
+      { settings: database },
+      (needs) => inspectDatabase(needs.settings),
     );
-    const loginHost = yield* check(
+    const look = await looking;
+    const keys = yield* check(
       "login host",
-      { SUPEROFFICE_LOGIN_URL },
-      (needs) => checks.checkKeySet(needs.SUPEROFFICE_LOGIN_URL),
+      { settings: look },
+      (needs) => checks.checkKeySet(needs.settings),
+    );
+    const loginHost = look?.answer && { ...look, answer: look.answer };
+    yield* check(
+      "clock",
+      { "login host": loginHost },
+      (needs) => checks.checkClock(needs["login host"], clock),
     );
     const customer = yield* check(
       "customer",
@@ -74,8 +84,7 @@ export async function* diagnose(examination: Examination): AsyncGenerator<Findin
     );
 
     const state = yield* check("state", {
-      SUPEROFFICE_LOGIN_URL,
-      "login host": look?.answer,
+      "login host": loginHost,
       customer: customer?.contextIdentifier ?? examination.customer,
     }, (needs) => checks.checkState(needs.customer, steps.readTenantState));
     const signature = yield* check(
@@ -85,8 +94,8 @@ export async function* diagnose(examination: Examination): AsyncGenerator<Findin
         checks.checkSignature(needs.customer, needs.key.publicKey, steps.signToken, clock.now()),
     );
     const exchange = yield* check("exchange", {
-      SUPEROFFICE_CLIENT_SECRET: clientSecret,
-      "login host": loginHost,
+      settings: clientSecret,
+      "login host": keys,
       customer,
       state,
       signature,

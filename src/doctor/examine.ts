@@ -11,12 +11,14 @@ import { formatFinding } from "./findings.ts";
 /**
  * Examines all that a log-on needs, and prints what was found as it is found. Gives whether all is well.
  *
+ * @param warnings what is to be said of the variables beside
  * @param customer the context identifier of the customer to check; undefined for the first active one
  * @param demoKey the key to use where the variables name none
  * @param secrets learns the customer's secret before a finding could hold it
  */
 export async function examine(
   variables: Variables,
+  warnings: string[],
   customer: string | undefined,
   demoKey: CheckedKey | undefined,
   secrets: Secrets,
@@ -25,6 +27,7 @@ export async function examine(
   const { run } = inspectSettings(variables);
   const findings = diagnose({
     variables,
+    warnings,
     customer,
     demoKey,
     versions: process.versions,

@@ -27,7 +27,7 @@ type Present<N> = { [K in keyof N]-?: Exclude<N[K], undefined> };
  * Makes a check, when all is there that it needs; else it is skipped, and says what it lacks. Yields the finding, and gives
  * what later checks need from it, undefined when it failed.
  *
- * @param needs by the name of the check or variable that it comes from; undefined when that failed
+ * @param needs by the name of the check, made before, that it comes from; undefined when that failed
  * @param run throws the error that explains why the check failed
  */
 export async function* check<N extends Record<string, unknown>, T>(

@@ -179,5 +179,11 @@ export const DATABASE_CAUSES: Record<string, string> = {
   "ECONNREFUSED": "Postgres does not run there, or listens on another port or address",
   "ENOTFOUND":
     "a slip in the host's name, or a name of another network (a container's, for example)",
+  "NO_POSTGRES": "the port of something else: a web server, a proxy, another database",
+  "SILENT":
+    "the port of something else, such as a web server, which waits for other words; or a server that hangs",
+  "LOCKED": "a migration, a backup or somebody's open transaction holds a lock on customers",
+  "CONNECTION_CLOSED":
+    "something else than Postgres listens there (a port of TLS hangs up like that), or a load balancer with nothing behind it",
   "CONNECT_TIMEOUT": "a firewall in between, or a host that is off",
 };

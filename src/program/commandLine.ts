@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
+import { readOptions } from "./readOptions.ts";
 
 /** What the command line asks for. */
 export interface CommandLine {
@@ -55,20 +55,14 @@ Exit codes: 0 done or stopped; 1 a customer or the database failed (--once); 2 w
 
 /** Reads the command line. Throws {@link UsageError} for what it does not know. */
 export function readCommandLine(args: string[]): CommandLine {
-  try {
-    const { values: { customer: customers, ...values } } = parseArgs({
-      args,
-      options: {
-        once: { type: "boolean", default: false },
-        demo: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-        customer: { type: "string", multiple: true, default: [] },
-        work: { type: "string" },
-        version: { type: "boolean", default: false },
-      },
-    });
-    return { ...values, customers };
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
-  }
+  const { values: { customer: customers, ...values }, positionals } = readOptions(args, {
+    once: { type: "boolean", default: false },
+    demo: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+    customer: { type: "string", multiple: true, default: [] },
+    work: { type: "string" },
+    version: { type: "boolean", default: false },
+  });
+  if (positionals.length > 0) throw new UsageError("The console takes options alone, as in --once");
+  return { ...values, customers };
 }

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { PrivateKeyError } from "../superoffice/errors.ts";
 import { importPrivateKey } from "../superoffice/privateKey.ts";
+import { readText } from "./readText.ts";
 import type { Variables } from "./variables.ts";
 
 /** What is wrong with how the variables name the private key: it takes one of the two. */
@@ -34,18 +34,19 @@ export async function readKey(
   }
 }
 
+const CHECK_THE_PATH =
+  "Check the path (one without a slash in front starts at the working directory), and that this user may read it.";
+
 async function readKeyFile(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return await readText(path);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code, message, remedy = CHECK_THE_PATH } = cause as NodeJS.ErrnoException & {
+      remedy?: string;
+    };
     const reason = code === "ENOENT" ? "there is no such file" : code ?? message;
     const looksLikeKey = path.length > 255 || /^MI[IGE]|KEY-----|<RSA|\n/.test(path);
     const shown = looksLikeKey ? "the value (it looks like a key, not like a path)" : path;
-    throw new PrivateKeyError(
-      `${shown} cannot be read: ${reason}`,
-      "Check the path (one without a slash in front starts at the working directory), and that this user may read it.",
-      { cause },
-    );
+    throw new PrivateKeyError(`${shown} cannot be read: ${reason}`, remedy, { cause });
   }
 }

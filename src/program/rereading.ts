@@ -39,7 +39,7 @@ export async function followSettings(
     const changed = mergeVariables(texts.env, own);
     for (const secret of secretsOf(changed)) secrets.add(secret);
     try {
-      const { clientSecret, privateKey } = (await readSettings(changed, texts.key)).target;
+      const { clientSecret, privateKey } = (await readSettings(changed, [], texts.key)).target;
       secrets.add(clientSecret);
       Object.assign(target, { clientSecret, privateKey });
     } catch (error) {

@@ -24,7 +24,7 @@ import { print, printNow, printSoon, tellLost } from "./output.ts";
 import { followSettings, type TakeNewSettings } from "./rereading.ts";
 import { createSecrets } from "./knownSecrets.ts";
 import { createRedact } from "./redact.ts";
-import { closeSecretFiles } from "./secretFile.ts";
+import { closeSecretFiles, faultOfRights } from "./secretFile.ts";
 import { readRunSettings, readSettings, type RunSettings, type Target } from "./settings.ts";
 import { environment, secretsOf, takeVariables } from "./variables.ts";
 import { createStatusLine, showProgress } from "./statusLine.ts";
@@ -99,16 +99,19 @@ export async function runProgram(service: Service): Promise<never> {
       return EXIT_OK;
     }
     const own = environment();
-    const variables = await takeVariables();
+    const { variables, warnings } = await takeVariables();
     if (work !== undefined) variables["WORK"] = work;
     for (const secret of secretsOf(variables)) secrets.add(secret);
     const startDemo = findDemo(demo, variables);
     if (startDemo === undefined) {
-      const { run, target } = await readSettings(variables);
-      const faults = await closeSecretFiles([".env", variables["SUPEROFFICE_PRIVATE_KEY_FILE"]]);
+      const { run, target } = await readSettings(variables, warnings);
+      const keyFile = variables["SUPEROFFICE_PRIVATE_KEY_FILE"];
+      const fault = keyFile === undefined ? undefined : await faultOfRights(keyFile);
+      if (fault !== undefined) warnings.push(fault);
+      closeSecretFiles(".env", ...keyFile === undefined ? [] : [keyFile]);
       const loadedWork = await loadOwnWork(run);
       const log = await openOwnLog(run);
-      for (const fault of faults) log.warn("{fault}", { fault });
+      for (const warning of warnings) log.warn("{warning}", { warning });
       const takeNewSettings = await followSettings(own, variables, target, secrets, log);
       return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
     }
@@ -118,7 +121,8 @@ export async function runProgram(service: Service): Promise<never> {
       "This is a demo: sample customers and a stand-in for SuperOffice, all on this machine. Ctrl-C ends it. " +
         "For your own application set DATABASE_URL and SUPEROFFICE_* (--help lists them).",
     );
-    await closeSecretFiles([".env"]);
+    for (const warning of warnings) log.warn("{warning}", { warning });
+    closeSecretFiles(".env");
     const loadedWork = await loadOwnWork(run);
     const { target, close } = await startDemo();
     try {

@@ -1,19 +1,9 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
 
-/**
- * Is done with files that hold secrets: on Deno gives up the right to read them, so that nothing that runs here later has it.
- * Gives what is wrong with their own rights, a sentence each.
- */
-export async function closeSecretFiles(paths: (string | undefined)[]): Promise<string[]> {
-  const faults: string[] = [];
-  for (const path of paths) {
-    if (path === undefined) continue;
-    const fault = await faultOfRights(path);
-    if (fault !== undefined) faults.push(fault);
-    deno?.permissions.revokeSync({ name: "read", path });
-  }
-  return faults;
+/** Is done with files that hold secrets: on Deno gives up the right to read them, so that nothing that runs here later has it. */
+export function closeSecretFiles(...paths: string[]): void {
+  for (const path of paths) deno?.permissions.revokeSync({ name: "read", path });
 }
 
 const { Deno: deno } = globalThis as {

@@ -160,10 +160,12 @@ export function inspectSettings(variables: Variables): InspectedSettings {
  * Reads how to run and what to run against, and imports the private key.
  * Throws {@link SettingsError} with every fault, and never a secret's value.
  *
+ * @param warnings what explains a fault, perhaps: it is told beside them
  * @param keyText what the key file holds, where somebody else read it
  */
 export async function readSettings(
   variables: Variables,
+  warnings: string[] = [],
   keyText?: string,
 ): Promise<{ run: RunSettings; target: Target }> {
   const { run, databaseUrl, loginUrl, clientSecret, faults } = inspectSettings(variables);
@@ -175,7 +177,7 @@ export async function readSettings(
     })
     : void faults.push(keyFault);
   if (faults.length > 0 || !databaseUrl || !loginUrl || !clientSecret || !key) {
-    throw new SettingsError(faults);
+    throw new SettingsError([...faults, ...warnings]);
   }
   const { privateKey } = key;
   return { run, target: { databaseUrl, loginUrl, clientSecret, privateKey } };

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readText } from "./readText.ts";
 import { mergeVariables, type Variables } from "./variables.ts";
 
 /** What the files hold that settings come from. Secrets. */
@@ -30,9 +30,9 @@ export async function watchSettingsFiles(
 }
 
 async function readTexts(own: Variables): Promise<SettingsTexts> {
-  const env = await readFile(".env", "utf8").catch(() => "");
+  const env = await readText(".env").catch(() => "");
   const keyFile = mergeVariables(env, own)["SUPEROFFICE_PRIVATE_KEY_FILE"];
-  const key = keyFile && await readFile(keyFile, "utf8").catch(() => undefined);
+  const key = keyFile && await readText(keyFile).catch(() => undefined);
   return { env, key };
 }
 

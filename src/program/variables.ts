@@ -1,7 +1,9 @@
-import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { parseEnv } from "node:util";
 import { SettingsError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
+import { readText } from "./readText.ts";
+import { faultOfRights } from "./secretFile.ts";
 
 /** Variables by name, as the environment holds them. */
 export type Variables = Record<string, string | undefined>;
@@ -52,11 +54,22 @@ const LOOPBACK = "localhost,127.0.0.1,::1,[::1]";
 /**
  * The variables of the process, with those of a file `.env` in the working directory where it exists. The process's own come
  * first; an empty one counts as not set. Those that are secrets are taken out of the process, so that nothing it runs finds them
- * there; of a proxy's address the credentials are, and what reads the rest there leaves this machine itself alone, too.
+ * there; of a proxy's address the credentials are, and what reads the rest there leaves this machine itself alone, too. With
+ * them comes a warning, a sentence, for each slip in a name, and where others may read `.env`.
  */
-export async function takeVariables(): Promise<Variables> {
-  const variables = await readVariables();
+export async function takeVariables(): Promise<{ variables: Variables; warnings: string[] }> {
+  const inFile = await readEnvFile();
+  const inProcess = environment();
+  const variables = together(inFile, inProcess);
   for (const name of SECRET_VARIABLES) delete process.env[name];
+  hideProxyCredentials(variables);
+  const names = Object.keys(inProcess).filter((name) => name.startsWith("SUPEROFFICE_"));
+  const warnings = misspelt([...new Set([...Object.keys(inFile), ...names])], variables);
+  const fault = namesNoTarget(variables) ? undefined : await faultOfRights(".env");
+  return { variables, warnings: fault === undefined ? warnings : [...warnings, fault] };
+}
+
+function hideProxyCredentials(variables: Variables): void {
   const proxyNames = PROXY_NAMES.filter((name) => process.env[name]);
   for (const name of proxyNames) {
     process.env[name] = process.env[name]!.replace(/^([^/]*\/\/)?.*@/s, "$1");
@@ -66,16 +79,37 @@ export async function takeVariables(): Promise<Variables> {
     const names = direct === "" ? LOOPBACK : `${direct},${LOOPBACK}`;
     process.env["no_proxy"] = process.env["NO_PROXY"] = names;
   }
-  return variables;
 }
 
-/** The same, and leaves them where they are. */
-export async function readVariables(): Promise<Variables> {
-  const file = await readFile(".env", "utf8").catch((error) => {
-    if (error.code === "ENOENT") return "";
-    throw new SettingsError([`.env cannot be read: ${error.message}`]);
+/** A sentence for each name that is written almost like one that this program knows, and that is not set. */
+export function misspelt(names: string[], variables: Variables): string[] {
+  const missing = OWN_VARIABLES.filter((name) => variables[name] === undefined);
+  return names.filter((name) => !OWN_VARIABLES.includes(name)).flatMap((name) => {
+    const meant = nearest(name, missing);
+    return meant === undefined
+      ? []
+      : [`${name} is not known here and does nothing: is ${meant} meant?`];
   });
-  const all = mergeVariables(file, environment());
+}
+
+/** The same variables, left where they are. */
+export async function readVariables(): Promise<Variables> {
+  return together(await readEnvFile(), environment());
+}
+
+async function readEnvFile(): Promise<Variables> {
+  const text = await readText(".env").catch((error) => {
+    if (error.code === "ENOENT") return "";
+    const { message, remedy } = error;
+    throw new SettingsError([
+      `.env cannot be read: ${message}${remedy === undefined ? "" : `. ${remedy}`}`,
+    ]);
+  });
+  return mergeVariables(text, {});
+}
+
+function together(inFile: Variables, inProcess: Variables): Variables {
+  const all = { ...inFile, ...inProcess };
   // OpenTelemetry's exporters read the environment themselves.
   for (const [name, value] of Object.entries(all)) {
     if (name.startsWith("OTEL_")) process.env[name] ??= value;
@@ -91,10 +125,10 @@ export function mergeVariables(file: string, own: Variables): Variables {
 /** What the process may see of its environment: on Deno it may be what this program knows, and nothing else. */
 export function environment(): Variables {
   try {
-    return { ...process.env };
+    return withoutEmpty({ ...process.env });
   } catch {
     const names = [...OWN_VARIABLES, "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_DENO"];
-    return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+    return withoutEmpty(Object.fromEntries(names.map((name) => [name, process.env[name]])));
   }
 }
 

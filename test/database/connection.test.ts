@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer as createWebServer } from "node:http";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
 import {
   type Database,
@@ -11,6 +12,7 @@ import {
 import { loadCustomers } from "../../src/database/loadCustomers.ts";
 import { recordResults } from "../../src/database/recordResults.ts";
 import { openDatabaseDoor } from "../support/databaseDoor.ts";
+import { endWithFile } from "../support/leftRunning.ts";
 import { SERVER_URL, testDatabases } from "../support/testDatabase.ts";
 
 /** Waiting ever longer between them would take minutes. */
@@ -34,6 +36,18 @@ async function errorAt(databaseUrl: string): Promise<DatabaseError> {
   const error = await errorOf(database);
   await database.end();
   return error;
+}
+
+/** Listens until the file's end, and gives the port. */
+async function listen(server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => void sockets.add(socket));
+  endWithFile(() => {
+    server.close();
+    sockets.forEach((socket) => socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
 }
 
 /** A server that refuses every log-in as Postgres does, with this SQLSTATE. */
@@ -90,6 +104,84 @@ test("a server that is gone is named with host and port", async () => {
 test("a host name that does not exist is named", async () => {
   const error = await errorAt("postgres://vendor:hunter2@nowhere.invalid/crm");
   assert.match(error.message, /nowhere\.invalid:5432 cannot be reached/);
+});
+
+for (const sslmode of ["disable", "require"]) {
+  test(`a web server is named as no Postgres, with sslmode=${sslmode}`, async () => {
+    const port = await listen(createWebServer((_, response) => response.end("hello")));
+    const error = await errorAt(`postgres://vendor@127.0.0.1:${port}/crm?sslmode=${sslmode}`);
+    assert.match(error.message, /127\.0\.0\.1:\d+ answers, but is no Postgres: it speaks HTTP/);
+    assert.match(error.remedy, /host and port in DATABASE_URL/);
+  });
+}
+
+test("what speaks first, and speaks something else, is named as no Postgres", async () => {
+  const port = await listen(createServer((socket) => void socket.write("SSH-2.0-Sample\r\n")));
+  const error = await errorAt(`postgres://vendor@127.0.0.1:${port}/crm`);
+  assert.match(error.message, /answers, but is no Postgres/);
+});
+
+test("where TLS is asked for, a server that has none is named so, however it hangs up", async () => {
+  const port = await listen(createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.once("data", () => socket.resetAndDestroy());
+      socket.write("N");
+    });
+  }));
+  const error = await errorAt(`postgres://vendor@127.0.0.1:${port}/crm?sslmode=require`);
+  assert.match(error.message, /takes no encrypted connections \(TLS\).*sslmode/);
+  assert.match(error.remedy, /ssl = on.*take sslmode out/);
+});
+
+test("of several hosts that are all gone each is tried, and both are named", async () => {
+  let tries = 0;
+  const [one, other] = await Promise.all(
+    [0, 1].map(() =>
+      listen(createServer((socket) => {
+        tries++;
+        socket.end();
+      }))
+    ),
+  );
+  const error = await errorAt(`postgres://vendor@127.0.0.1:${one},127.0.0.1:${other}/crm`);
+  assert.match(error.message, new RegExp(`:${one}, 127\\.0\\.0\\.1:${other} cannot be reached`));
+  assert.equal(tries, 2);
+});
+
+test("of several hosts the one that lives is found, at the first query", async () => {
+  const { databaseUrl, close } = await testDatabases[0]!.start();
+  const { host } = new URL(databaseUrl);
+  const { port, close: goAway } = await startRefusingServer("57P03", "");
+  await goAway();
+  const database = openDatabase(databaseUrl.replace(host, `127.0.0.2:${port},${host}`));
+  await runQuery(database`select`, database);
+  await database.end();
+  await close();
+});
+
+test("what does not answer is given up, and the cause is told: no Postgres, or who holds a lock", async () => {
+  const port = await listen(createServer((socket) => void socket.on("error", () => {})));
+  await Promise.all([
+    ...["disable", "require"].map(async (sslmode) => {
+      const error = await errorAt(`postgres://vendor@127.0.0.1:${port}/crm?sslmode=${sslmode}`);
+      assert.match(error.message, /takes connections, but says nothing that a Postgres says/);
+    }),
+    ...testDatabases.slice(1).map(async ({ start }) => {
+      const { sql, databaseUrl, close } = await start();
+      await sql.begin(async (transaction) => {
+        const [row] = await transaction`select pg_backend_pid() as pid`;
+        await transaction`lock table customers in access exclusive mode`;
+        const error = await errorAt(databaseUrl);
+        assert.match(
+          error.message,
+          new RegExp(`waited .* another session holds: ${row?.["pid"]} `),
+        );
+        assert.match(error.remedy, /left open/);
+      });
+      await close();
+    }),
+  ]);
 });
 
 test("on a real server, a database that does not exist is named", {

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { SettingsError } from "../../src/program/errors.ts";
 import { readRunSettings, readSettings } from "../../src/program/settings.ts";
 import {
+  misspelt,
   namesNoTarget,
   readVariables,
   secretsOf,
@@ -310,6 +311,13 @@ describe("readSettings names the variable and what it expects:", () => {
     }
   });
 
+  test("a slip in a name, beside what is missing for it", async () => {
+    const variables = { ...COMPLETE, SUPEROFFICE_CLIENT_SECRET: undefined };
+    const slips = misspelt(["SUPEROFICE_CLIENT_SECRET"], variables);
+    const error = await readSettings(variables, slips).catch((error) => error);
+    assert.match(error.message, /CLIENT_SECRET: missing[^]* SUPEROFICE_CLIENT_SECRET is not known/);
+  });
+
   test("nothing of the right secrets when something else is wrong", async () => {
     const all = (await faultsOf({ ...COMPLETE, LOG_FORMAT: "xml" })).join("\n");
     assert.doesNotMatch(all, /the-client-secret|database-password/);
@@ -377,12 +385,61 @@ describe("readVariables", () => {
     assert.ok((await own())["TEST_FROM_FILE"] === KEY.trim(), "the key is another one");
   });
 
+  test("reads a .env with a byte order mark", async () => {
+    await writeFile(".env", "\ufeffTEST_FROM_FILE=file\n");
+    assert.deepEqual(await own(), { TEST_FROM_FILE: "file" });
+  });
+
+  for (const mark of ["\ufeff", ""]) {
+    test(`says so when .env is in UTF-16, ${mark ? "with" : "without"} a byte order mark`, async () => {
+      await writeFile(".env", `${mark}TEST_FROM_FILE=file\n`, "utf16le");
+      await assert.rejects(readVariables(), {
+        code: "SETTINGS_WRONG",
+        message: /\.env cannot be read: it is written in UTF-16, .*PowerShell.* Save it as UTF-8/,
+      });
+    });
+  }
+
   test("says so when .env cannot be read", async () => {
     await mkdir(".env");
     await assert.rejects(readVariables(), {
       code: "SETTINGS_WRONG",
       message: /\.env cannot be read/,
     });
+  });
+});
+
+describe("misspelt", () => {
+  for (
+    const [name, meant] of [
+      ["POL_SECONDS", "POLL_SECONDS"],
+      ["SUPEROFICE_CLIENT_SECRET", "SUPEROFFICE_CLIENT_SECRET"],
+      ["SUPEROFFICE_CLIENTSECRET", "SUPEROFFICE_CLIENT_SECRET"],
+      ["SUPEROFFICE_PRIVATE_KEYFILE", "SUPEROFFICE_PRIVATE_KEY_FILE"],
+      ["LOG_LEVLE", "LOG_LEVEL"],
+      ["poll_seconds", "POLL_SECONDS"],
+      ["DATABASE_URI", undefined],
+      ["WORD", undefined],
+      ["LOG_SIZE", undefined],
+      ["DATABASE_USER", undefined],
+      ["SUPEROFFICE_TENANT", undefined],
+      ["TZ", undefined],
+    ] as const
+  ) {
+    test(`of ${name} gives ${meant ?? "nothing"}`, () => {
+      const said = misspelt([name], { DATABASE_URL: "x" });
+      assert.deepEqual(
+        said.map((sentence) => sentence.match(/is (\w+) meant/)?.[1]),
+        meant ? [meant] : [],
+      );
+    });
+  }
+
+  test("says nothing of the variables of .env.example", async () => {
+    const example = await readFile(new URL("../../.env.example", import.meta.url), "utf8");
+    const names = [...example.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name!);
+    assert.ok(names.length > 5);
+    assert.deepEqual(misspelt(names, {}), []);
   });
 });
 
