@@ -19,6 +19,9 @@ const SEVERAL = 3;
 /** How many customers are tried in each poll while it lasts, one at a time. */
 const MOST_TRIES = 10;
 
+/** How long a customer waits at most to hear whose a failure is, while others are still at the step. */
+const LONGEST_WAIT_MS = 2000;
+
 /** What refuses one customer alone, however many it happens to. */
 const ONES_OWN = [
   RevokedError,
@@ -67,6 +70,7 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
   /** Of which kind it was said that it is everybody's. */
   let toldOf: string | undefined;
   let tries = { left: 0, sinceMs: -Infinity };
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const failures: Waiting = [];
   const queue: Waiting = [];
   /** Who failed, and with what, since somebody got through; and before: those are no evidence any more. */
@@ -88,13 +92,24 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
 
   function wait({ contextIdentifier }: T, waiting: Waiting): Promise<Verdict> {
     const verdict = new Promise<Verdict>((resolve) => waiting.push(resolve));
+    timer ??= setTimeout(decideAtLast, LONGEST_WAIT_MS);
     decide();
     return aside(contextIdentifier, verdict, giveUp);
+  }
+
+  /** Decides without those who are still at the step: a host may be silent for long. */
+  function decideAtLast(): void {
+    timer = undefined;
+    const isShared = trouble.inARow >= SEVERAL;
+    settle(failures, isShared ? "shared" : "own");
+    settle(queue, isShared ? "heldBack" : "again");
   }
 
   /** Decides as soon as nobody is at the step who could still get through. */
   function decide(): void {
     if (underWay > 0) return;
+    clearTimeout(timer);
+    timer = undefined;
     if (trouble.inARow < SEVERAL) {
       settle(failures, "own");
       settle(queue, "again");

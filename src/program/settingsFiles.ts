@@ -6,7 +6,7 @@ import { mergeVariables, type Variables } from "./variables.ts";
 export interface SettingsTexts {
   /** Of `.env` in the working directory; empty where there is none. */
   env: string;
-  /** Of the file that SUPEROFFICE_PRIVATE_KEY_FILE names; undefined where it names none, or it cannot be read. */
+  /** Of the file that SUPEROFFICE_PRIVATE_KEY_FILE names; undefined where it names none, or there is none. */
   key: string | undefined;
 }
 
@@ -19,9 +19,13 @@ export interface SettingsTexts {
 export async function watchSettingsFiles(
   own: Variables,
 ): Promise<() => Promise<SettingsTexts | undefined>> {
-  let seen = digestOf(await readTexts(own));
+  // What cannot be read for now has not changed.
+  const look = () => readTexts(own).catch(() => undefined);
+  const first = await look();
+  let seen = first && digestOf(first);
   return async () => {
-    const texts = await readTexts(own);
+    const texts = await look();
+    if (texts === undefined) return undefined;
     const digest = digestOf(texts);
     if (digest === seen) return undefined;
     seen = digest;
@@ -30,10 +34,18 @@ export async function watchSettingsFiles(
 }
 
 async function readTexts(own: Variables): Promise<SettingsTexts> {
-  const env = await readText(".env").catch(() => "");
+  const env = await readIfThere(".env") ?? "";
   const keyFile = mergeVariables(env, own)["SUPEROFFICE_PRIVATE_KEY_FILE"];
-  const key = keyFile && await readText(keyFile).catch(() => undefined);
-  return { env, key };
+  return { env, key: keyFile && await readIfThere(keyFile) };
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readText(path);
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function digestOf(texts: SettingsTexts): string {
