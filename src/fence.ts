@@ -34,8 +34,12 @@ if (fault !== undefined) {
 }
 const permissions = permissionsFor(variables, isDemo);
 permissions.read.push(inFlag(`${ROOT}package.json`), inFlag(`${ROOT}fixtures/schema.sql`));
-// The embedded Postgres of the demo reads its own files.
-if (isDemo) permissions.read.push(inFlag(deno().npmCache));
+// The embedded Postgres of the demo reads its own files, and is asked too little for V8 to compile it once more for speed.
+const v8Flags = ["--heap-growing-percent=40"];
+if (isDemo) {
+  permissions.read.push(inFlag(deno().npmCache), inFlag(`${ROOT}fixtures/postgresThread.mjs`));
+  v8Flags.push("--no-wasm-tier-up", "--no-wasm-dynamic-tiering");
+}
 if (work !== undefined) {
   permissions.read.push(
     ...[...modulesOf(work), `${ROOT}src/program/watchdogThread.mjs`].map(inFlag),
@@ -47,7 +51,7 @@ const child = spawn(process.execPath, [
   "--quiet",
   "--no-prompt",
   CONFIG,
-  "--v8-flags=--heap-growing-percent=40",
+  `--v8-flags=${v8Flags.join(",")}`,
   ...flagsFor(permissions, given.filter(isGrant)),
   fileURLToPath(new URL(command, import.meta.url)),
   ...args,

@@ -36,7 +36,7 @@ const TROUBLES: [Place, Misbehaviour][] = [
 
 for (const format of ["text", "json"]) {
   test(`no secret is printed or stored at the most talkative level, as ${format}`, async () => {
-    // The embedded Postgres mixes an error of one connection up with the queries of another.
+    // One will do, the server where there is one.
     const database = await testDatabases.at(-1)!.start();
     const tenants = makeTenants(TROUBLES.length + 1).map((tenant, index) => ({
       ...tenant,

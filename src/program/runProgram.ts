@@ -124,6 +124,8 @@ export async function runProgram(service: Service): Promise<never> {
     for (const warning of warnings) log.warn("{warning}", { warning });
     closeSecretFiles(".env");
     const loadedWork = await loadOwnWork(run);
+    log.info("Its Postgres is starting, which takes a moment.");
+    printNow();
     const { target, close } = await startDemo();
     try {
       const takeNewSettings = () => Promise.resolve(false);
@@ -144,6 +146,7 @@ export async function runProgram(service: Service): Promise<never> {
     takeNewSettings: TakeNewSettings,
   ): Promise<number> {
     const { run, target, once } = task;
+    if (stopping.stop.aborted) return EXIT_OK;
     secrets.add(target.clientSecret);
     const telemetry = run.sendsTelemetry
       ? await openTelemetry(run.usesDenoTelemetry, redact, run.proxies)

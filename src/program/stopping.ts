@@ -14,7 +14,7 @@ export interface Stopping {
   stop: AbortSignal;
   /** Aborted `shutdownMs` later: what is still in hand is given up. */
   giveUp: AbortSignal;
-  /** From now on the first signal lets work in hand be finished; before, it ends the process. */
+  /** From now on the first signal lets work in hand be finished; before, it ends the process, and nothing may begin. */
   begin(shutdownMs: number, log: Logger): void;
   /** Nobody can listen while the event loop stands still: until it goes on, a signal ends the process as the system does it. */
   standAside(): void;
@@ -39,7 +39,10 @@ export function createStopping(end: (exitCode: number) => unknown): Stopping {
   let first: Keystroke | undefined;
   let isDone = false;
   let notice: ReturnType<typeof setTimeout> | undefined;
-  let onFirst = (): void => void end(0);
+  let onFirst = (): void => {
+    stop.abort();
+    end(0);
+  };
   const msSinceFirst = () => performance.now() - (first?.at ?? -Infinity);
 
   function onSignal(name: NodeJS.Signals): void {
