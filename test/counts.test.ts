@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { startCountingProxy } from "./bench/countingProxy.ts";
 import { emptyFolder, startConsole } from "./support/childConsole.ts";
+import { count } from "./support/pollLines.ts";
 import { fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
 import { startTestStandIn } from "./support/testStandIn.ts";
 import { testDatabases } from "./support/testDatabase.ts";
@@ -21,16 +22,21 @@ for (const { name, start } of testDatabases) {
       const tenants = makeTenants(50);
       const standIn = await startTestStandIn(tenants);
       await fillTable(sql, tenants);
-      const child = startConsole([], { ...settingsFor(standIn, databaseUrl), POLL_SECONDS: "4" });
-      await child.waitFor(/Poll done/);
-      const first = { ...standIn.counts };
+      const asked = new Map<string, string[]>(
+        tenants.map(({ contextIdentifier }) => [contextIdentifier, []]),
+      );
+      standIn.events.on("request", (place, customer) => asked.get(customer)?.push(place));
+      const child = startConsole([], { ...settingsFor(standIn, databaseUrl), POLL_SECONDS: "0.5" });
       await child.waitFor(/Poll done/, 2);
-      const both = { ...standIn.counts };
+      for (const customer of asked.keys()) await child.waitFor(loggedOnTo(customer), 2);
       child.signal("SIGTERM");
       await child.ended;
       await standIn.close();
-      assert.deepEqual(first, { state: 50, exchange: 50, call: 50, keys: 1 });
-      assert.deepEqual(both, { ...first, call: 100 });
+      for (const [customer, places] of asked) {
+        const polls = count(child.output(), loggedOnTo(customer));
+        assert.deepEqual(places, ["state", "exchange", ...Array(polls).fill("call")], customer);
+      }
+      assert.equal(standIn.counts.keys, 1);
     });
 
     await t.test("the database is asked for each thousand customers, not for each", async () => {
@@ -81,6 +87,10 @@ test(
     assert.ok(files.length <= MOST_FILES, `${files.length} files, expected ${MOST_FILES} at most`);
   },
 );
+
+function loggedOnTo(customer: string): RegExp {
+  return new RegExp(`Logged on to context ${customer} `);
+}
 
 /** The project's files and its packages' that a process loaded, as its coverage tells; without what runs TypeScript. */
 async function filesLoaded(folder: string): Promise<string[]> {

@@ -99,10 +99,21 @@ test("no imports go in a circle", () => {
   for (const { from } of imports) visit(from, []);
 });
 
+const TESTED_ROOMS = ["superoffice", "database", "console", "program"];
+
 test("the tests of a room lie in a folder of the same name, each by its file's name", async () => {
-  for (const room of ["superoffice", "database", "console", "program"]) {
+  for (const room of TESTED_ROOMS) {
     for (const file of await readdir(join(ROOT, "test", room))) {
       await access(join(ROOT, "src", room, file.replace(".test.ts", ".ts")));
+    }
+  }
+});
+
+test("the tests of a room start no console: they are the quick ones, which are run while one works", async () => {
+  for (const room of TESTED_ROOMS) {
+    for (const file of await readdir(join(ROOT, "test", room))) {
+      const source = await readFile(join(ROOT, "test", room, file), "utf8");
+      assert.doesNotMatch(source, /\b(startConsole|startCommand|runConsole)\b/, file);
     }
   }
 });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type postgres from "postgres";
 import { type Database, openDatabase } from "../../src/database/connection.ts";
 import { recordResults, type Result } from "../../src/database/recordResults.ts";
-import { type TestDatabase, testDatabases } from "../support/testDatabase.ts";
+import { renew, type TestDatabase, testDatabases } from "../support/testDatabase.ts";
 
 const AT = new Date("2026-11-24T06:00:00.123Z");
 const BEFORE = new Date("2020-01-01T00:00:00Z");
@@ -14,20 +14,24 @@ function result(id: string, syncedAt: Date | null, error: string | null): Result
 
 const worked = (id: string) => result(id, AT, null);
 
+/** The databases of this file, each started once. */
+const started = new Map<string, Promise<TestDatabase>>();
+
 /** Runs a test on a table of `count` customers, each with an old error. */
 async function withTable(
-  start: () => Promise<TestDatabase>,
+  { name, start }: typeof testDatabases[number],
   count: number,
   run: (sql: postgres.Sql, database: Database, databaseUrl: string) => Promise<void>,
 ): Promise<void> {
-  const { sql, databaseUrl, close } = await start();
+  if (!started.has(name)) started.set(name, start());
+  const testDatabase = await started.get(name)!;
+  await renew(testDatabase);
+  const { sql, databaseUrl } = testDatabase;
   const database = openDatabase(databaseUrl);
   await sql`
     insert into customers (context_identifier, system_user_token, last_sync, last_error)
     select 'Cust' || n, 'App-' || n, ${BEFORE}, 'old' from generate_series(1, ${count}::int) as n`;
-  await run(sql, database, databaseUrl);
-  await database.end();
-  await close();
+  await run(sql, database, databaseUrl).finally(() => database.end());
 }
 
 async function idsOf(sql: postgres.Sql, lastError: string | null): Promise<string[]> {
@@ -36,9 +40,10 @@ async function idsOf(sql: postgres.Sql, lastError: string | null): Promise<strin
   return rows.map(({ id }) => id);
 }
 
-for (const { name, start } of testDatabases) {
+for (const testDatabase of testDatabases) {
+  const { name } = testDatabase;
   test(`results of many customers are written in one statement on ${name}`, () =>
-    withTable(start, 3, async (sql, database) => {
+    withTable(testDatabase, 3, async (sql, database) => {
       const unwritten = await recordResults([
         worked("1"),
         result("2", null, `it's "quoted" \\ and ünïcode`),
@@ -63,7 +68,7 @@ for (const { name, start } of testDatabases) {
     }));
 
   test(`a run of the work script is written with the log-on, and none leaves it on ${name}`, () =>
-    withTable(start, 5, async (sql, database) => {
+    withTable(testDatabase, 5, async (sql, database) => {
       await sql`update customers set last_work = ${BEFORE} where id <> 3`;
       const ran = (id: string, resumed: boolean): Result => ({
         ...worked(id),
@@ -92,7 +97,7 @@ for (const { name, start } of testDatabases) {
     }));
 
   test(`a view whose rows cannot be locked is written on ${name}`, () =>
-    withTable(start, 3, async (sql, database) => {
+    withTable(testDatabase, 3, async (sql, database) => {
       await sql.unsafe(`
         alter table customers rename to subscriptions;
         create view customers as select distinct * from subscriptions;
@@ -128,7 +133,7 @@ for (const { name, start } of testDatabases) {
   };
   for (const [what, statement] of Object.entries(refusals)) {
     test(`a row that ${what} refuses is left out alone, and told, on ${name}`, () =>
-      withTable(start, 20, async (sql, database) => {
+      withTable(testDatabase, 20, async (sql, database) => {
         await sql.unsafe(statement);
         const results = Array.from({ length: 20 }, (_, index) => worked(`${index + 1}`));
         const { locked, refused } = await recordResults(results, database);
@@ -140,7 +145,7 @@ for (const { name, start } of testDatabases) {
   }
 
   test(`a row that a trigger leaves as it is counts as written on ${name}`, () =>
-    withTable(start, 3, async (sql, database) => {
+    withTable(testDatabase, 3, async (sql, database) => {
       await sql.unsafe(`
         create trigger same before update on customers
           for each row execute function suppress_redundant_updates_trigger();`);
@@ -151,14 +156,14 @@ for (const { name, start } of testDatabases) {
     }));
 
   test(`a database that refuses every row is not asked for each on ${name}`, () =>
-    withTable(start, 1000, async (sql, database) => {
+    withTable(testDatabase, 1000, async (sql, database) => {
       await sql`alter table customers add check (last_error is not null)`;
       const results = Array.from({ length: 1000 }, (_, index) => worked(`${index + 1}`));
       await assert.rejects(recordResults(results, database), { message: /check constraint/ });
     }));
 
   test(`a table with a rule is written on ${name}`, () =>
-    withTable(start, 3, async (sql, database) => {
+    withTable(testDatabase, 3, async (sql, database) => {
       await sql.unsafe(`
         create table changes (id bigint);
         create rule noted as on update to customers do also insert into changes values (new.id);`);
@@ -167,7 +172,7 @@ for (const { name, start } of testDatabases) {
     }));
 
   test(`a table that lacks a column is no row's fault on ${name}`, () =>
-    withTable(start, 4, async (sql, database) => {
+    withTable(testDatabase, 4, async (sql, database) => {
       await sql`alter table customers drop column last_sync`;
       await assert.rejects(recordResults([worked("1"), worked("2")], database), {
         code: "DATABASE_TROUBLE",
@@ -177,9 +182,10 @@ for (const { name, start } of testDatabases) {
 }
 
 // The embedded Postgres serves one session at a time.
-for (const { name, start } of testDatabases.slice(1)) {
+for (const testDatabase of testDatabases.slice(1)) {
+  const { name } = testDatabase;
   test(`rows that another session has locked are left out and told on ${name}`, () =>
-    withTable(start, 5, async (sql, database) => {
+    withTable(testDatabase, 5, async (sql, database) => {
       await sql.begin(async (other) => {
         await other`select from customers where id in (2, 4) for update`;
         const results = ["1", "2", "3", "4", "5"].map(worked);
@@ -193,7 +199,7 @@ for (const { name, start } of testDatabases.slice(1)) {
     }));
 
   test(`a row's policy refuses that row alone on ${name}`, () =>
-    withTable(start, 4, async (sql, database, databaseUrl) => {
+    withTable(testDatabase, 4, async (sql, database, databaseUrl) => {
       const role = `console_${database.options.database}`;
       await sql.unsafe(`
         create role ${role};

@@ -11,6 +11,7 @@ import { endWithFile } from "./leftRunning.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PATIENCE_MS = 60_000;
 const MAIN = join(ROOT, "src/main.ts");
+const TYPESCRIPT = new URL("typescript.mjs", import.meta.url).href;
 
 export interface ChildConsole {
   /** All that was printed so far, standard output and error together. */
@@ -91,7 +92,7 @@ export function runtime(entry = MAIN): string[] {
   const stripsTypes = "typescript" in process.features && process.features.typescript;
   return stripsTypes
     ? [process.execPath, entry]
-    : [process.execPath, "--import", import.meta.resolve("tsx"), entry];
+    : [process.execPath, "--import", TYPESCRIPT, entry];
 }
 
 function watch(child: ChildProcess): ChildConsole {

@@ -15,6 +15,7 @@ export interface TestDatabase {
 }
 
 export const SERVER_URL = process.env["TEST_DATABASE_URL"];
+const SCHEMA = new URL("../../fixtures/schema.sql", import.meta.url);
 
 /** Each database with the schema and an empty table. */
 export const testDatabases: { name: string; start: () => Promise<TestDatabase> }[] = [
@@ -23,6 +24,14 @@ export const testDatabases: { name: string; start: () => Promise<TestDatabase> }
     ? []
     : [{ name: "a Postgres server", start: () => startForFile(() => createOnServer(SERVER_URL)) }]),
 ];
+
+/** Makes a database as it was when it was started, in a fraction of the time that a new one takes. */
+export async function renew({ sql }: TestDatabase): Promise<void> {
+  await sql.unsafe(`drop schema public cascade;
+    create schema public;
+    grant usage on schema public to public;`);
+  await sql.unsafe(await readFile(SCHEMA, "utf8"));
+}
 
 async function startForFile(start: () => Promise<TestDatabase>): Promise<TestDatabase> {
   const database = await start();
@@ -51,7 +60,7 @@ async function createOnServer(serverUrl: string): Promise<TestDatabase> {
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const sql = postgres(url.href, { onnotice: () => {} });
-  await sql.unsafe(await readFile(new URL("../../fixtures/schema.sql", import.meta.url), "utf8"));
+  await sql.unsafe(await readFile(SCHEMA, "utf8"));
   return {
     name,
     isEmbedded: false,
