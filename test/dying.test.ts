@@ -326,8 +326,8 @@ for (const { name, start } of testDatabases.slice(-1)) {
         ["sh", "-c", 'ulimit -n 128 && exec "$@"', "sh", ...runtime()],
         { ...settingsFor(crowd, databaseUrl), POLL_SECONDS, CONCURRENCY: "240" },
       );
-      const told = /WARNING Cust\d+: .*(EMFILE|too many open files).*\[NETWORK_FAILED\]/i;
-      await child.waitFor(told, 10);
+      // Nobody gets through, which is told once.
+      await child.waitFor(/WARNING .*(EMFILE|too many open files).*\[NETWORK_FAILED\]/i);
       letGo();
       answer();
       const few = many.slice(0, 3).map(({ contextIdentifier }) => contextIdentifier);
@@ -355,13 +355,12 @@ for (const { name, start } of testDatabases.slice(-1)) {
       await writeFile(path, CARELESS);
       const child = startConsole(["--work", path], settings);
       for (const words of CARELESS_WORDS) {
-        await child.waitFor(new RegExp(` ERROR .*${words.source}.*\\[[A-Z_]+\\]$`));
+        await child.waitFor(new RegExp(` WARNING Cust\\d+: .*${words.source}.*\\[WORK_FAILED\\]$`));
       }
       await assertOver(child, sql, false);
       child.signal("SIGTERM");
       assert.equal(await child.ended, 0);
-      // The script is code that the program was given to run, which is what UNEXPECTED says.
-      assertClean(child.output().replaceAll(/This should not happen.*\[UNEXPECTED\]/g, ""));
+      assertClean(child.output());
     });
 
     await t.test("a reader that goes away ends it with exit code 1, its log file whole", {

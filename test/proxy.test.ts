@@ -161,7 +161,7 @@ test("the doctor names the proxy, and how to trust one that opens what goes thro
   assert.match(
     output,
     new RegExp(
-      `✗ clock: sod\\.superoffice\\.com \\(${through}\\) could not be reached[^]*NODE_EXTRA_CA_CERTS`,
+      `✗ login host: sod\\.superoffice\\.com \\(${through}\\) could not be reached[^]*NODE_EXTRA_CA_CERTS`,
     ),
   );
   assert.match(output, /✓ database/);
