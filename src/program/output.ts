@@ -5,6 +5,9 @@ let unwritten = "";
 let lostLines = 0;
 let tell = (_lines: number): void => {};
 
+/** Not 0 while it is written: on Deno that waits for the reader, and nothing else goes on. For a thread that looks on. */
+export const isPrinting = new Int32Array(new SharedArrayBuffer(4));
+
 /** A reader that does not read must not cost memory without end: what it misses is in the log file. */
 const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
 
@@ -25,7 +28,9 @@ export function printNow(): void {
   unwritten = "";
   if (process.stdout.writableLength > MOST_UNREAD_BYTES) lostLines += text.split("\n").length - 1;
   else {
+    Atomics.store(isPrinting, 0, 1);
     process.stdout.write(text);
+    Atomics.store(isPrinting, 0, 0);
     if (lostLines > 0) tell(lostLines);
     lostLines = 0;
   }

@@ -6,6 +6,7 @@ import { holder, whoIsAtWork } from "../console/atWork.ts";
 import { WorkBlocksError } from "../console/errors.ts";
 import { placeOf } from "../console/workFailure.ts";
 import { explain } from "./explain.ts";
+import { isPrinting } from "./output.ts";
 
 const BLOCKED_MS = 2000;
 const BEAT_MS = 100;
@@ -54,6 +55,7 @@ export function startWatchdog(
   const thread = new Worker(new URL("./watchdogThread.mjs", import.meta.url), {
     workerData: {
       beat,
+      isPrinting,
       holder,
       blockedMs: BLOCKED_MS,
       sayBlocked: SAY_BLOCKED,

@@ -5,7 +5,8 @@ import inspector from "node:inspector";
 import process from "node:process";
 import { workerData } from "node:worker_threads";
 
-const { beat, holder, blockedMs, sayBlocked, format, explanation, unknown } = workerData;
+const { beat, isPrinting, holder, blockedMs, sayBlocked, format, explanation, unknown } =
+  workerData;
 const BEAT_MS = 250;
 /** What runs in the platform itself, such as another program that is waited for, is not interrupted. */
 const SPEAK_UP_MS = 1000;
@@ -16,7 +17,9 @@ let isTold = false;
 // Its own ticks are counted, since a machine that slept or was short of time holds up both threads.
 setInterval(() => {
   const now = Atomics.load(beat, 0);
-  if (now !== last) [last, sameFor, isTold] = [now, 0, false];
+  // A reader that does not read is no script's fault.
+  const goesOn = now !== last || Atomics.load(isPrinting, 0) !== 0;
+  if (goesOn) [last, sameFor, isTold] = [now, 0, false];
   else if (++sameFor * BEAT_MS >= blockedMs && !isTold) {
     isTold = true;
     interruptMainThread();
