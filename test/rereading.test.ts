@@ -53,7 +53,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
 
       const { privateKey, publicKey } = makeKey();
       standIn.replaceApplication({ clientSecret: NEW_SECRET, applicationPublicKey: publicKey });
-      await child.waitFor(/WARNING It is the application that is refused.*5 customers wait/);
+      await child.waitFor(/WARNING .*it is the application or its settings.*5 customers wait/);
 
       set({ SUPEROFFICE_CLIENT_SECRET: "not one, by its blanks" });
       await child.waitFor(/WARNING .*old ones stay in use.*SUPEROFFICE_CLIENT_SECRET: expected/);

@@ -64,8 +64,8 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
 ): (tenant: T) => Promise<Result> {
   let underWay = 0;
   let passages = 0;
-  /** The last failures: of which kind, how many in a row, since when. */
-  let trouble = { kind: "", inARow: 0, sinceMs: 0 };
+  /** The last failures: of which kind, how many in a row, since when, and when the last one was. */
+  let trouble = { kind: "", inARow: 0, sinceMs: 0, lastMs: 0 };
   let lastError: unknown;
   /** Of which kind it was said that it is everybody's. */
   let toldOf: string | undefined;
@@ -124,6 +124,7 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
     underWay++;
     // Whichever: neighbours may be alike.
     const [next] = queue.splice(Math.floor(Math.random() * queue.length), 1);
+    if (queue.length + failures.length > 0) timer = setTimeout(decideAtLast, LONGEST_WAIT_MS);
     next!("try");
   }
 
@@ -134,9 +135,12 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
 
   function waitForOthers(tenant: T, kind: string, error: unknown): Promise<Verdict> {
     if (kind !== trouble.kind) dismiss();
-    const isNew = kind !== trouble.kind || trouble.inARow === 0;
-    const { inARow, sinceMs } = isNew ? { inARow: 0, sinceMs: monotonicMs() } : trouble;
-    trouble = { kind, inARow: inARow + 1, sinceMs };
+    const lastMs = monotonicMs();
+    // Who has a ticket gets through without this step: what is polls apart is not in a row.
+    const isOld = toldOf === undefined && lastMs - trouble.lastMs > 2 * pollMs;
+    const isNew = kind !== trouble.kind || trouble.inARow === 0 || isOld;
+    const { inARow, sinceMs } = isNew ? { inARow: 0, sinceMs: lastMs } : trouble;
+    trouble = { kind, inARow: inARow + 1, sinceMs, lastMs };
     lastError = error;
     failed.set(tenant.contextIdentifier, kind);
     return wait(tenant, failures);

@@ -141,9 +141,9 @@ export function createPoll(
     const news = memory.takeNewsOfAll();
     if (news === undefined) return;
     log.warn(
-      "It is the application that is refused, or its settings or its way there, and no single customer: " +
-        "nobody got through for {seconds} s, {customers} customers wait. {problem}. {remedy} " +
-        "In each poll some are tried, one at a time; as soon as one gets through, all are. [{code}]",
+      "Several customers in a row were refused, and nobody got through for {seconds} s: it is the application or its " +
+        "settings, more likely than each of them. {customers} customers wait. {problem}. {remedy} " +
+        "At each poll some are tried, one at a time; as soon as one gets through, all are. [{code}]",
       {
         ...news.explanation,
         seconds: Math.ceil(news.forMs / 1000),

@@ -121,7 +121,7 @@ describe("a secret that SuperOffice refuses for 1,000 customers", () => {
     assert.deepEqual([loggedOn, failed + heldBack], [0, 1000]);
     assert.equal(lines.length, 2, "one warning and the summary");
     const [{ message = "" } = {}] = warnings();
-    assert.match(message, /the application that is refused.*1000 customers wait/);
+    assert.match(message, /it is the application or its settings.*1000 customers wait/);
     assert.match(message, /Denied.*SUPEROFFICE_CLIENT_SECRET.*\[ACCESS_DENIED\]$/);
     assert.match(lines.at(-1)!.message, /\d+ failed, \d+ held back since all are refused$/);
     await poll();
@@ -188,6 +188,16 @@ test("a login host that answers sometimes so, sometimes so, or not at all, is on
   refuse = (number) => kinds[number % 2]!();
   await poll();
   assert.equal(warnings().length, 1);
+});
+
+test("what is refused hours apart is not in a row", async () => {
+  for (const [id, hour] of [["1", 0], ["2", 1], ["3", 2], ["4", 3]] as const) {
+    clock += hour * 3_600_000;
+    refuse = () => new DeniedError("Denied");
+    customers = makeCustomers(4).filter((customer) => customer.id === id);
+    await poll();
+  }
+  assert.deepEqual(errorsRecorded(), ["1", "2", "3", "4"]);
 });
 
 test("few customers are tried all at each poll, so that none waits for another's trouble", async () => {
@@ -257,4 +267,24 @@ test("a customer that waits lets others have its turn", async () => {
   }
   const errors = await Promise.all(results);
   assert.ok(errors[2] instanceof SharedTroubleError);
+});
+
+test("a customer for whom the login host is silent keeps the others from hearing whose trouble it is for a moment only", async () => {
+  const means = { pollMs: POLL_MS, monotonicMs: () => clock, aside: createTurns(32).aside };
+  let answer = (_ticket: string): void => {};
+  const silent = new Promise<string>((resolve) => answer = resolve);
+  const step = heldBack(
+    ({ contextIdentifier }: { contextIdentifier: string }) =>
+      contextIdentifier === "silent" ? silent : Promise.reject(new DeniedError("Denied")),
+    means,
+    giveUp.signal,
+    log,
+  );
+  const waiting = step({ contextIdentifier: "silent" });
+  const others = ["a", "b", "c", "d"].map((contextIdentifier) => step({ contextIdentifier }));
+  for (const { reason } of await Promise.allSettled(others) as PromiseRejectedResult[]) {
+    assert.ok(reason instanceof SharedTroubleError);
+  }
+  answer("7T:late");
+  assert.equal(await waiting, "7T:late");
 });
