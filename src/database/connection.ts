@@ -79,7 +79,7 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
     return await Promise.race([query, tooLong]);
   } catch (cause) {
     // A session may stay read-only when the database is that no more.
-    if ((cause as { code?: string }).code === READ_ONLY) database.renew();
+    if ((cause as { code?: string }).code === READ_ONLY) database.renew(QUERY_MS / 1000);
     throw explainDatabaseError(cause, database);
   } finally {
     clearTimeout(timer);

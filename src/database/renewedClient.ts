@@ -3,11 +3,14 @@ import type postgres from "postgres";
 
 /** A client that can be begun anew. */
 export interface RenewedClient extends postgres.Sql {
-  /** Ends the connections as soon as they have answered what they were asked; what is asked later gets new ones. */
-  renew: () => void;
+  /**
+   * Ends the connections as soon as they have answered what they were asked, for which they have so many seconds; what has no
+   * answer then is rejected. What is asked later gets new ones.
+   */
+  renew: (seconds: number) => void;
 }
 
-/** How long the connections have for their last answers. What has none by then is rejected. */
+/** How long the other connections of a client have when one has closed: it waits all that time for the one that closed. */
 const LAST_ANSWERS_SECONDS = 1;
 
 /**
@@ -28,15 +31,14 @@ export function createRenewedClient<T extends object>(
 
   function begin(): postgres.Sql {
     const begun = open(() => {
-      if (begun === client) renew();
+      if (begun === client) renew(LAST_ANSWERS_SECONDS);
     });
     return begun;
   }
 
-  function renew(): void {
+  function renew(seconds: number): void {
     if (isEnded) return;
-    const ending = client.end({ timeout: LAST_ANSWERS_SECONDS })
-      .finally(() => endings.delete(ending));
+    const ending = client.end({ timeout: seconds }).finally(() => endings.delete(ending));
     endings.add(ending);
     client = begin();
   }

@@ -241,6 +241,7 @@ for (const { name, start } of testDatabases.slice(1)) {
     await sql.unsafe(`alter database ${databaseName} set default_transaction_read_only = on`);
     const sessions = 5;
     await Promise.all(Array.from({ length: sessions }, () => database`select pg_sleep(0.1)`));
+    const underWay = database`select pg_sleep(0.3)`.execute();
     await assert.rejects(recordResults([result], database), { message: /is read-only for now/ });
     const admin = openDatabase(`${databaseUrl}?default_transaction_read_only=off`);
     await admin.unsafe(`alter database ${databaseName} set default_transaction_read_only = off`);
@@ -250,6 +251,7 @@ for (const { name, start } of testDatabases.slice(1)) {
     );
     assert.deepEqual(answers.flat().filter((row) => row["transaction_read_only"] !== "off"), []);
     await recordResults([result], database);
+    await underWay;
     await database.end();
     await close();
   });
