@@ -35,6 +35,7 @@ export function createConnect(server: Server): (way: Way) => Socket {
   return ({ path, ssl }) => {
     const { host, port } = server.places[times++ % server.places.length]!;
     const socket = path ? connect(path) : connect(port, host);
+    tellCloseAlone(socket);
     server.isConnected = false;
     server.speaks = undefined;
     socket.once("connect", () => void (server.isConnected = true));
@@ -55,12 +56,19 @@ export function createConnect(server: Server): (way: Way) => Socket {
       if (socket.listenerCount("error") > 0) return;
       setImmediate(() => {
         socket.emit("error", error);
-        socket.emit("close", true);
+        socket.emit("close");
       });
     });
     // The client takes the name for TLS from here.
     return Object.assign(socket, { host, port });
   };
+}
+
+/** Where the close is said to come from an error, the client leaves without an answer what it was given after that error. */
+function tellCloseAlone(socket: Socket): void {
+  const emit = socket.emit.bind(socket) as (event: string | symbol, ...rest: unknown[]) => boolean;
+  socket.emit = (event: string | symbol, ...rest: unknown[]) =>
+    event === "close" ? emit(event, false) : emit(event, ...rest);
 }
 
 /**

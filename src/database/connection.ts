@@ -1,6 +1,7 @@
 import process from "node:process";
 import postgres from "postgres";
 import { createConnect, createServer, type Server, trueCause } from "./connect.ts";
+import { createRenewedClient, type RenewedClient } from "./renewedClient.ts";
 
 /** The database cannot be reached, or does not hold what the console needs. */
 export class DatabaseError extends Error {
@@ -16,12 +17,10 @@ export class DatabaseError extends Error {
 }
 
 /** A client of the Postgres that holds the table `customers`, with what it sees of the server. */
-export type Database = postgres.Sql & { server: Server };
+export type Database = RenewedClient & { server: Server };
 
 /** Tells the sessions of this process from those of another console. */
 const APPLICATION_NAME = `system-user-service-console ${process.pid}`;
-
-const CONNECT_AGAIN_SECONDS = 0.1;
 
 /** How long a query may take, together with the connection that it needs: whoever looks on has an answer within 10 seconds. */
 const QUERY_MS = 7000;
@@ -35,23 +34,25 @@ const LOOK_MS = 1000;
 /** A client for the Postgres that holds the table `customers`. It connects when it is first used. */
 export function openDatabase(databaseUrl: string): Database {
   const server = createServer();
-  const database = postgres(databaseUrl, {
-    connect_timeout: CONNECT_SECONDS,
-    connection: { application_name: APPLICATION_NAME },
-    onnotice: () => {},
-    // Array types are not used here, and what breaks while the client asks for them it does not tell.
-    fetch_types: false,
-    // The polls are the pauses. Left alone, a connection that failed often waits for up to 20 seconds when all is well again.
-    backoff: () => CONNECT_AGAIN_SECONDS,
-    socket: createConnect(server),
-  } as postgres.Options<Record<string, postgres.PostgresType>>);
-  const { host: hosts, port: ports } = database.options;
-  server.places = hosts.map((host, index) => ({ host, port: ports[index]! }));
-  // Left alone, the client tries one host after the other without end. It reports an error while there is one host alone.
-  Object.defineProperty(database.options, "host", {
-    get: () => server.failures % hosts.length === 0 ? hosts.slice(0, 1) : hosts,
-  });
-  return Object.assign(database, { server });
+  const connect = createConnect(server);
+  return createRenewedClient((onclose) => {
+    const client = postgres(databaseUrl, {
+      connect_timeout: CONNECT_SECONDS,
+      connection: { application_name: APPLICATION_NAME },
+      onnotice: () => {},
+      onclose,
+      // Array types are not used here, and what breaks while the client asks for them it does not tell.
+      fetch_types: false,
+      socket: connect,
+    } as postgres.Options<Record<string, postgres.PostgresType>>);
+    const { host: hosts, port: ports } = client.options;
+    server.places = hosts.map((host, index) => ({ host, port: ports[index]! }));
+    // Left alone, the client tries one host after the other without end. It reports an error while there is one host alone.
+    Object.defineProperty(client.options, "host", {
+      get: () => server.failures % hosts.length === 0 ? hosts.slice(0, 1) : hosts,
+    });
+    return client;
+  }, { server });
 }
 
 /** Where the database's server is, for a message. */
@@ -77,7 +78,8 @@ export async function runQuery<T extends readonly postgres.MaybeRow[]>(
   try {
     return await Promise.race([query, tooLong]);
   } catch (cause) {
-    if ((cause as { code?: string }).code === READ_ONLY) await dropSessions(query, database);
+    // A session may stay read-only when the database is that no more.
+    if ((cause as { code?: string }).code === READ_ONLY) database.renew(QUERY_MS / 1000);
     throw explainDatabaseError(cause, database);
   } finally {
     clearTimeout(timer);
@@ -117,19 +119,6 @@ function cancel(query: object): void {
 }
 
 const READ_ONLY = "25006";
-
-/** A session may stay read-only when the database is that no more: the next queries are to begin new ones. */
-async function dropSessions(query: object, database: Database): Promise<void> {
-  // What another query is about to answer is left alone, and the one that asks goes last: it does not answer any more.
-  const drop = database`
-    select pg_terminate_backend(pid) from (
-      select pid from pg_stat_activity
-      where application_name = ${APPLICATION_NAME} and datname = current_database()
-        and (state = 'idle' or pid in (${sessionOf(query) ?? 0}, pg_backend_pid()))
-      order by pid = pg_backend_pid()
-    ) own`;
-  await drop.catch(() => {});
-}
 
 /** The way to trust a server with sslmode=verify-full: the client takes no other. */
 const TRUST =
