@@ -8,7 +8,7 @@ import { endWhenNobodyReads, EXIT_FAILED, EXIT_OK, exitCodeOf, write } from "./p
 import { createSecrets } from "./program/knownSecrets.ts";
 import { createRedact } from "./program/redact.ts";
 import { readOptions } from "./program/readOptions.ts";
-import { secretsOf, takeVariables, type Variables } from "./program/variables.ts";
+import { environment, secretsOf, takeVariables, type Variables } from "./program/variables.ts";
 import { createSigner } from "./superoffice/signToken.ts";
 
 const HELP = `The doctor: checks what a log-on needs, one thing after the other, for one customer.
@@ -24,7 +24,8 @@ Checked are: runtime, settings, key, database, login host, clock, customer, stat
 The first ✗ is the one to mend first.
 
 The settings are the console's own (src/main.ts --help lists them); with none at all the demo is checked.
-Together with --demo, SUPEROFFICE_PRIVATE_KEY, SUPEROFFICE_PRIVATE_KEY_FILE and SUPEROFFICE_CLIENT_SECRET replace
+Together with --demo, SUPEROFFICE_PRIVATE_KEY, SUPEROFFICE_PRIVATE_KEY_FILE and SUPEROFFICE_CLIENT_SECRET of the
+environment (not of .env) replace
 the demo's own, so that you can break them and see what the doctor says.
 
 It waits 7 seconds for the database and for each answer, or as long as REQUEST_TIMEOUT_SECONDS says where that is set.
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
     await print(HELP);
     return EXIT_OK;
   }
+  const own = environment();
   const { variables, warnings } = await takeVariables();
   const startDemo = findDemo(demo, variables);
   // Hidden even where they are not what they should be.
@@ -54,13 +56,13 @@ async function main(): Promise<number> {
     return isWell ? EXIT_OK : EXIT_FAILED;
   }
   await print(
-    `This is the demo: sample customers and a stand-in for SuperOffice${ownIn(variables)}.\n`,
+    `This is the demo: sample customers and a stand-in for SuperOffice${ownIn(own)}.\n`,
   );
   const { target, publicKey, close } = await startDemo();
   try {
     const demoVariables = {
       SUPEROFFICE_CLIENT_SECRET: target.clientSecret,
-      ...variables,
+      ...own,
       DATABASE_URL: target.databaseUrl,
       SUPEROFFICE_LOGIN_URL: target.loginUrl,
       SUPEROFFICE_ENVIRONMENT: undefined,

@@ -10,7 +10,7 @@ const read = (path: string) => readFile(new URL(path, ROOT), "utf8");
 
 test("the README's work script does its work on the demo's tenants", async () => {
   const samples = [...(await read("README.md")).matchAll(/```ts\n(.*?)```/gs)];
-  const [, sample = ""] = samples.find(([, lines]) => lines!.includes("WorkContext")) ?? [];
+  const [, sample = ""] = samples.find(([, lines]) => lines!.includes("satisfies Work")) ?? [];
   const path = join(emptyFolder(), "sync.ts");
   await writeFile(path, sample);
   const { exitCode, output } = await runConsole(["--demo", "--once", "--work", path], {});

@@ -7,7 +7,12 @@ export function summaryOf(returned: unknown, fileName: string): string | undefin
   if (returned === undefined || returned === null) return undefined;
   if (typeof returned !== "object" || Array.isArray(returned)) throw wrong(fileName, returned, "");
   const { summary } = returned as { summary?: unknown };
-  if (summary === undefined || summary === null) return undefined;
+  if (summary === undefined || summary === null) {
+    const [other] = Object.keys(returned).filter((name) => name !== "summary");
+    if (other === undefined) return undefined;
+    const name = JSON.stringify(cutBetweenWords(other, 80));
+    throw wrong(fileName, returned, ` with ${name}, and without a summary`);
+  }
   if (typeof summary !== "string") throw wrong(fileName, summary, " as its summary");
   return cutBetweenWords(summary, MOST_LETTERS);
 }

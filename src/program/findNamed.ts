@@ -1,6 +1,6 @@
 import { type Database, DatabaseError } from "../database/connection.ts";
 import { findByName, type NamedCustomer, readNames } from "../database/namedCustomers.ts";
-import { SettingsError } from "./errors.ts";
+import { UsageError } from "./errors.ts";
 import { nearestOf } from "./nearest.ts";
 import { printable } from "./printable.ts";
 
@@ -9,7 +9,7 @@ const MOST_ROWS_FOR_NEAREST = 100_000;
 
 /**
  * Makes what gives the names of the customers that `--customer` asks for as their rows spell them, found when the database first
- * answers. It throws {@link SettingsError} where one is not there or not active. What else is wrong with the database is left to
+ * answers. It throws {@link UsageError} where one is not there or not active. What else is wrong with the database is left to
  * be said by the poll, which reads from it next.
  */
 export function createNamed(given: string[], database: Database): () => Promise<string[]> {
@@ -31,7 +31,7 @@ async function findAll(given: string[], database: Database): Promise<string[]> {
     const own = found.filter((customer) => customer.given === name);
     if (!own.some(({ isActive }) => isActive)) faults.push(await faultOf(own[0]!, database));
   }
-  if (faults.length > 0) throw new SettingsError(faults);
+  if (faults.length > 0) throw new UsageError(faults.join("; "));
   return found.map(({ name }) => name!);
 }
 
@@ -42,8 +42,8 @@ async function faultOf({ given, name }: NamedCustomer, database: Database): Prom
       `npm run customers -- resume ${printable(name)} has it taken again`;
   }
   const nearest = await nearestOf(given, readNames(database, MOST_ROWS_FOR_NEAREST));
-  return `${typed}: there is no such customer; ` +
+  return `${typed}: there is no such customer, ` +
     (nearest.length === 0
-      ? "npm run customers -- list shows those there are"
+      ? "nor one with a name like it"
       : `the nearest there are: ${nearest.map(printable).join(", ")}`);
 }

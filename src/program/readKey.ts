@@ -37,6 +37,11 @@ export async function readKey(
 const CHECK_THE_PATH =
   "Check the path (one without a slash in front starts at the working directory), and that this user may read it.";
 
+const REASONS: Record<string, string> = {
+  ENOENT: "there is no such file",
+  EISDIR: "it is a folder",
+};
+
 async function readKeyFile(path: string): Promise<string> {
   try {
     return await readText(path);
@@ -44,7 +49,7 @@ async function readKeyFile(path: string): Promise<string> {
     const { code, message, remedy = CHECK_THE_PATH } = cause as NodeJS.ErrnoException & {
       remedy?: string;
     };
-    const reason = code === "ENOENT" ? "there is no such file" : code ?? message;
+    const reason = REASONS[code ?? ""] ?? code ?? message;
     const looksLikeKey = path.length > 255 || /^MI[IGE]|KEY-----|<RSA|\n/.test(path);
     const shown = looksLikeKey ? "the value (it looks like a key, not like a path)" : path;
     throw new PrivateKeyError(`${shown} cannot be read: ${reason}`, remedy, { cause });

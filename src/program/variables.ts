@@ -63,7 +63,8 @@ export async function takeVariables(): Promise<{ variables: Variables; warnings:
   const variables = together(inFile, inProcess);
   for (const name of SECRET_VARIABLES) delete process.env[name];
   hideProxyCredentials(variables);
-  const names = Object.keys(inProcess).filter((name) => name.startsWith("SUPEROFFICE_"));
+  // Others may mean a short name as it is.
+  const names = Object.keys(inProcess).filter((name) => name.length > "LOG_FILE".length);
   const warnings = misspelt([...new Set([...Object.keys(inFile), ...names])], variables);
   const fault = namesNoTarget(variables) ? undefined : await faultOfRights(".env");
   return { variables, warnings: fault === undefined ? warnings : [...warnings, fault] };

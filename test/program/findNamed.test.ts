@@ -21,14 +21,13 @@ for (const { name, start } of testDatabases) {
 
     await t.test("each that is not there or not active is told, with what to do", async () => {
       await assert.rejects(find("Cust1002", "cust2000", "Cust34999", "nobody\x1b[2J"), {
-        code: "SETTINGS_WRONG",
-        faults: [
+        code: "USAGE_WRONG",
+        message: [
           "--customer cust2000: it is not active, so the console leaves it alone; " +
           "npm run customers -- resume Cust2000 has it taken again",
-          "--customer Cust34999: there is no such customer; the nearest there are: cust3499, cust1499, cust1999",
-          "--customer nobody\\u001b[2J: there is no such customer; " +
-          "npm run customers -- list shows those there are",
-        ],
+          "--customer Cust34999: there is no such customer, the nearest there are: cust3499, cust1499, cust1999",
+          "--customer nobody\\u001b[2J: there is no such customer, nor one with a name like it",
+        ].join("; "),
       });
     });
 
