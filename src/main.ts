@@ -37,7 +37,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
   const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
-  const { call, logOn } = compose(target, run, means, giveUp, turns);
+  const { call, logOn, takeNews } = compose(target, run, means, giveUp, turns);
   const ownWork = work && createWork(work, call, run.workTimeoutMs, giveUp);
 
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.
@@ -52,7 +52,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     ? (await import("./program/findNamed.ts")).createNamed(customers, database)
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
-  const parts = { visit, explain, progress, monotonicMs };
+  const parts = { visit, explain, takeNews, progress, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();

@@ -17,7 +17,7 @@ import type { Signer } from "../superoffice/signToken.ts";
 import type { Application } from "../superoffice/tenant.ts";
 import type { Clock } from "./clock.ts";
 import { corrected } from "./corrected.ts";
-import { heldBack } from "./heldBack.ts";
+import { heldBack, type SharedTrouble } from "./heldBack.ts";
 import { mended } from "./mended.ts";
 import { repeated } from "./repeated.ts";
 import { createTenantStates } from "./tenantStates.ts";
@@ -48,6 +48,14 @@ export interface Means {
   telemetry: Telemetry | undefined;
 }
 
+/** What a composition gives. */
+export interface Composed {
+  call: Call;
+  logOn: LogOn;
+  /** What all are refused for, once. */
+  takeNews: () => SharedTrouble | undefined;
+}
+
 /**
  * Makes the flow patient and kind; once, and not for each customer. Without any of its lines a healthy run comes to the same.
  *
@@ -60,7 +68,7 @@ export function compose(
   { sign, send, clock, monotonicMs, log, telemetry }: Means,
   giveUp: AbortSignal,
   { wait, aside }: Pick<Turns, "wait" | "aside">,
-): { call: Call; logOn: LogOn } {
+): Composed {
   const states = createTenantStates(pollMs, monotonicMs);
   const tickets = createTickets(monotonicMs, log);
   const watched = createWatch(log, telemetry?.span, monotonicMs);
@@ -74,9 +82,9 @@ export function compose(
 
   // A step is watched, corrected, held back from customers while all are refused, kept.
   const held = { pollMs, monotonicMs, aside };
-  const readTenantState = states.kept(
-    heldBack(watched("state read", plain.readTenantState), held, giveUp, log),
-  );
+  const stateRead = watched("state read", plain.readTenantState);
+  const heldState = heldBack(stateRead, held, giveUp, log);
+  const readTenantState = states.kept(heldState.step);
   const makeTicketAt = (now: () => Date) => {
     const { signToken, exchange } = stepsAt(now);
     return makeNewTicket(
@@ -84,8 +92,8 @@ export function compose(
       watched("token exchanged for a ticket", exchange),
     );
   };
-  const newTicket = heldBack(corrected(makeTicketAt, clock, log), held, giveUp, log);
-  const getTicket = tickets.kept(newTicket);
+  const heldTicket = heldBack(corrected(makeTicketAt, clock, log), held, giveUp, log);
+  const getTicket = tickets.kept(heldTicket.step);
   const callTenant = states.forgottenWhenUnreachable(
     watched(
       (_tenant, _access, { purpose = "tenant called" }) => purpose,
@@ -100,7 +108,11 @@ export function compose(
     421: states.drop,
   });
   const logOn = spanned(makeLogOn(call), telemetry);
-  return { call, logOn: reuseTickets ? logOn : tickets.forgottenBefore(logOn) };
+  return {
+    call,
+    logOn: reuseTickets ? logOn : tickets.forgottenBefore(logOn),
+    takeNews: () => heldState.takeNews() ?? heldTicket.takeNews(),
+  };
 }
 
 /** Puts a span around a customer's log-on. */

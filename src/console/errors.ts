@@ -34,15 +34,12 @@ export class SharedTroubleError extends ExplainedError {
   override readonly cause: unknown;
   /** Whether this customer was tried. */
   readonly wasTried: boolean;
-  /** Where that is news: for how long nobody has got through. */
-  readonly newsForMs: number | undefined;
 
-  constructor(cause: unknown, wasTried: boolean, newsForMs: number | undefined) {
+  constructor(cause: unknown, wasTried: boolean) {
     const { message } = cause as Error;
     super(`${message}, as for several customers in a row`, { cause });
     this.cause = cause;
     this.wasTried = wasTried;
-    this.newsForMs = newsForMs;
   }
 }
 

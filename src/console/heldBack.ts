@@ -16,8 +16,13 @@ import type { Turns } from "./turns.ts";
 
 /** How many failures in a row make it likely that it is not the customers. */
 const SEVERAL = 3;
-/** How many customers are tried in each poll while it lasts, one at a time. */
-const MOST_TRIES = 10;
+/** The same, where the failures differ. */
+const MANY = 10;
+/** How many customers are tried before it is said, and in each poll while it lasts, one at a time. */
+const FIRST_TRIES = 100;
+const LATER_TRIES = 10;
+/** Of how many it is remembered at most that they failed before. */
+const MOST_REMEMBERED = 10_000;
 
 /** How long a customer waits at most to hear whose a failure is, while others are still at the step. */
 const LONGEST_WAIT_MS = 2000;
@@ -35,7 +40,9 @@ const NO_ANSWER = [NetworkError, RequestTimeoutError, UnexpectedStatusError, Unr
 
 /** What becomes of a customer that waits: it is tried, it is held back, its failure is its own or everybody's. */
 type Verdict = "try" | "again" | "heldBack" | "own" | "shared";
-type Waiting = ((verdict: Verdict) => void)[];
+type Waiting = { attempt: Attempt; decided: (verdict: Verdict) => void }[];
+/** A customer's way to the step. */
+type Attempt = Record<string, never>;
 
 /** How customers are held back. */
 export interface HoldingBack {
@@ -47,12 +54,24 @@ export interface HoldingBack {
   aside: Turns["aside"];
 }
 
+/** What all are refused for, and for how long nobody has got through. */
+export interface SharedTrouble {
+  cause: unknown;
+  forMs: number;
+}
+
+/** A step that customers are held back from. */
+export interface HeldBack<T, Result> {
+  /** Throws what the step throws where that is the customer's own, else a {@link SharedTroubleError}. */
+  step: (tenant: T) => Promise<Result>;
+  /** Gives what all are refused for, once: undefined where nobody is held back, or it was given before. */
+  takeNews: () => SharedTrouble | undefined;
+}
+
 /**
  * Holds customers back from a step that the login host refuses to all. Where the same trouble meets several in a row and nobody
  * gets through, it is the application that is refused, or its settings, and no customer: then one at a time is tried, whichever,
  * until one gets through; then all are. Until it is known whose a failure is, its customer waits aside.
- *
- * What it gives throws what the step throws where that is the customer's own, else a {@link SharedTroubleError}.
  *
  * @param giveUp ends the waiting
  */
@@ -61,14 +80,22 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
   { pollMs, monotonicMs, aside }: HoldingBack,
   giveUp: AbortSignal,
   log: Logger,
-): (tenant: T) => Promise<Result> {
-  let underWay = 0;
+): HeldBack<T, Result> {
+  /** Who is at the step, and could show that not all are refused. */
+  const atStep = new Set<Attempt>();
   let passages = 0;
-  /** The last failures: of which kind, how many in a row, since when, and when the last one was. */
-  let trouble = { kind: "", inARow: 0, sinceMs: 0, lastMs: 0 };
-  let lastError: unknown;
-  /** Of which kind it was said that it is everybody's. */
-  let toldOf: string | undefined;
+  /** The failures since somebody got through: how many in a row, how many of the same kind, since when, the last one. */
+  let trouble = {
+    kind: "",
+    inARow: 0,
+    alike: 0,
+    sinceMs: 0,
+    lastMs: 0,
+    cause: undefined as unknown,
+  };
+  /** Whether it is taken for everybody's, and of which kinds that was said. */
+  let isShared = false;
+  const told = new Set<string>();
   let tries = { left: 0, sinceMs: -Infinity };
   let timer: ReturnType<typeof setTimeout> | undefined;
   const failures: Waiting = [];
@@ -82,128 +109,149 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
     settle(queue, "heldBack");
   });
 
-  function waitInQueue(tenant: T): Promise<Verdict> {
+  const isSuspected = () => isShared || trouble.alike >= SEVERAL || trouble.inARow >= MANY;
+
+  function waitInQueue(tenant: T, attempt: Attempt): Promise<Verdict> {
     const now = monotonicMs();
     // A poll's first.
     const isFirst = queue.length === 0 && now - tries.sinceMs > pollMs / 2;
-    if (isFirst) tries = { left: MOST_TRIES, sinceMs: now };
-    return wait(tenant, queue);
+    if (isFirst) tries = { left: isShared ? LATER_TRIES : FIRST_TRIES, sinceMs: now };
+    return wait(tenant, attempt, queue);
   }
 
-  function wait({ contextIdentifier }: T, waiting: Waiting): Promise<Verdict> {
-    const verdict = new Promise<Verdict>((resolve) => waiting.push(resolve));
-    timer ??= setTimeout(decideAtLast, LONGEST_WAIT_MS);
+  function wait(
+    { contextIdentifier }: T,
+    attempt: Attempt,
+    waiting: Waiting,
+  ): Promise<Verdict> {
+    const verdict = new Promise<Verdict>((decided) => waiting.push({ attempt, decided }));
     decide();
     return aside(contextIdentifier, verdict, giveUp);
   }
 
-  /** Decides without those who are still at the step: a host may be silent for long. */
-  function decideAtLast(): void {
-    timer = undefined;
-    const isShared = trouble.inARow >= SEVERAL;
-    settle(failures, isShared ? "shared" : "own");
-    settle(queue, isShared ? "heldBack" : "again");
+  /** Decides as soon as nobody is at the step who could still get through; a host may be silent for long. */
+  function decide(): void {
+    if (atStep.size === 0) decideNow();
+    const isWaitedFor = failures.length + queue.length > 0;
+    if (isWaitedFor) timer ??= setTimeout(decideWithoutThem, LONGEST_WAIT_MS);
+    else stopTimer();
   }
 
-  /** Decides as soon as nobody is at the step who could still get through. */
-  function decide(): void {
-    if (underWay > 0) return;
+  function decideWithoutThem(): void {
+    timer = undefined;
+    atStep.clear();
+    decide();
+  }
+
+  function stopTimer(): void {
     clearTimeout(timer);
     timer = undefined;
-    if (trouble.inARow < SEVERAL) {
+  }
+
+  function decideNow(): void {
+    stopTimer();
+    if (!isSuspected()) {
       settle(failures, "own");
       settle(queue, "again");
       return;
     }
     const mayTry = tries.left > 0 && monotonicMs() - tries.sinceMs < pollMs / 4;
-    const isSure = trouble.inARow >= MOST_TRIES || !mayTry || queue.length === 0;
-    if (isSure) settle(failures, "shared");
-    if (!mayTry) return settle(queue, "heldBack");
-    if (queue.length === 0) return;
-    tries.left--;
-    underWay++;
-    // Whichever: neighbours may be alike.
-    const [next] = queue.splice(Math.floor(Math.random() * queue.length), 1);
-    if (queue.length + failures.length > 0) timer = setTimeout(decideAtLast, LONGEST_WAIT_MS);
-    next!("try");
+    if (queue.length > 0 && mayTry) {
+      tries.left--;
+      // Whichever: neighbours may be alike.
+      const [next] = queue.splice(Math.floor(Math.random() * queue.length), 1);
+      atStep.add(next!.attempt);
+      next!.decided("try");
+      return;
+    }
+    isShared = true;
+    settle(failures, "shared");
+    settle(queue, "heldBack");
   }
 
-  /** Those that were refused before things changed are not to be judged by that, once it was said that it is everybody's. */
-  function dismiss(): void {
-    settle(failures, toldOf === undefined ? "own" : "shared");
-  }
-
-  function waitForOthers(tenant: T, kind: string, error: unknown): Promise<Verdict> {
-    if (kind !== trouble.kind) dismiss();
+  function noteFailure({ contextIdentifier }: T, kind: string, cause: unknown): void {
     const lastMs = monotonicMs();
     // Who has a ticket gets through without this step: what is polls apart is not in a row.
-    const isOld = toldOf === undefined && lastMs - trouble.lastMs > 2 * pollMs;
-    const isNew = kind !== trouble.kind || trouble.inARow === 0 || isOld;
-    const { inARow, sinceMs } = isNew ? { inARow: 0, sinceMs: lastMs } : trouble;
-    trouble = { kind, inARow: inARow + 1, sinceMs, lastMs };
-    lastError = error;
-    failed.set(tenant.contextIdentifier, kind);
-    return wait(tenant, failures);
+    const isOld = !isShared && lastMs - trouble.lastMs > 2 * pollMs;
+    const { inARow, sinceMs } = trouble.inARow === 0 || isOld
+      ? { inARow: 0, sinceMs: lastMs }
+      : trouble;
+    const alike = inARow > 0 && kind === trouble.kind ? trouble.alike : 0;
+    trouble = { kind, inARow: inARow + 1, alike: alike + 1, sinceMs, lastMs, cause };
+    failed.set(contextIdentifier, kind);
   }
 
   function notePassage({ contextIdentifier }: T): void {
     passages++;
+    if (failedBefore.size > MOST_REMEMBERED) failedBefore.clear();
     for (const [id, kind] of failed) failedBefore.set(id, kind);
     failed.clear();
     failedBefore.delete(contextIdentifier);
-    dismiss();
-    if (toldOf !== undefined) {
-      log.info("Customers get through again: what was refused to all is over.");
-    }
-    toldOf = undefined;
-    trouble.inARow = 0;
+    if (told.size > 0) log.info("Customers get through again: what was refused to all is over.");
+    // Who was refused before things changed is tried again, and judged then.
+    settle(failures, told.size > 0 ? "shared" : "own");
+    told.clear();
+    isShared = false;
+    trouble.inARow = trouble.alike = 0;
     // Neighbours may be alike, and would look like a trouble of all again.
     queue.sort(() => Math.random() - 0.5);
     settle(queue, "again");
   }
 
-  function sharedError(cause: unknown, wasTried: boolean): SharedTroubleError {
-    const isNews = toldOf !== trouble.kind;
-    toldOf = trouble.kind;
-    const forMs = monotonicMs() - trouble.sinceMs;
-    return new SharedTroubleError(cause, wasTried, isNews ? forMs : undefined);
+  /** Waits until the customer may go on to the step. */
+  async function admit(tenant: T, attempt: Attempt): Promise<void> {
+    while (isSuspected()) {
+      const verdict = await waitInQueue(tenant, attempt);
+      giveUp.throwIfAborted();
+      if (verdict === "heldBack") throw new SharedTroubleError(trouble.cause, false);
+      if (verdict === "try") return;
+    }
   }
 
-  return async (tenant) => {
-    const { contextIdentifier } = tenant;
-    let mayTry = failedBefore.has(contextIdentifier);
-    let isCounted = false;
-    while (!mayTry && trouble.inARow >= SEVERAL) {
-      const verdict = await waitInQueue(tenant);
-      giveUp.throwIfAborted();
-      if (verdict === "heldBack") throw sharedError(lastError, false);
-      mayTry = isCounted = verdict === "try";
+  async function judge(tenant: T, attempt: Attempt, kind: string, error: unknown): Promise<void> {
+    noteFailure(tenant, kind, error);
+    if (await wait(tenant, attempt, failures) === "shared") {
+      throw new SharedTroubleError(error, true);
     }
-    if (!isCounted) underWay++;
-    const passagesBefore = passages;
-    let result: Result;
-    try {
-      result = await step(tenant);
-    } catch (error) {
-      underWay--;
-      const kind = kindOf(error);
-      const isKnown = kind === undefined || failedBefore.get(contextIdentifier) === kind;
-      if (isKnown || passages > passagesBefore) decide();
-      if (isKnown) throw error;
-      // Whoever got through meanwhile shows that not all are refused.
-      const verdict = passages > passagesBefore ? "own" : await waitForOthers(tenant, kind, error);
-      if (verdict === "shared") throw sharedError(error, true);
-      failedBefore.set(contextIdentifier, kind);
-      throw error;
-    }
-    underWay--;
-    notePassage(tenant);
-    return result;
+  }
+
+  return {
+    async step(tenant) {
+      const { contextIdentifier } = tenant;
+      const attempt: Attempt = {};
+      // Who is known to fail alone waits for nobody, and keeps nobody waiting.
+      if (!failedBefore.has(contextIdentifier)) {
+        if (isSuspected()) await admit(tenant, attempt);
+        atStep.add(attempt);
+      }
+      const passagesBefore = passages;
+      try {
+        const result = await step(tenant);
+        atStep.delete(attempt);
+        notePassage(tenant);
+        return result;
+      } catch (error) {
+        atStep.delete(attempt);
+        const kind = kindOf(error);
+        const isKnown = failedBefore.get(contextIdentifier) === kind;
+        // Whoever got through meanwhile shows that not all are refused.
+        if (kind === undefined || isKnown || passages > passagesBefore) decide();
+        else await judge(tenant, attempt, kind, error);
+        if (kind !== undefined) failedBefore.set(contextIdentifier, kind);
+        throw error;
+      }
+    },
+    takeNews() {
+      const { kind, sinceMs, cause } = trouble;
+      if (!isShared || told.has(kind)) return undefined;
+      told.add(kind);
+      return { cause, forMs: monotonicMs() - sinceMs };
+    },
   };
 }
 
 function settle(waiting: Waiting, verdict: Verdict): void {
-  for (const decided of waiting.splice(0)) decided(verdict);
+  for (const { decided } of waiting.splice(0)) decided(verdict);
 }
 
 /** What two failures have in common that may have the same cause; undefined for what is a customer's own. */

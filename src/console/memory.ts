@@ -9,7 +9,6 @@ import {
 } from "../superoffice/errors.ts";
 import type { Customer } from "../database/loadCustomers.ts";
 import { createBackoff } from "./backoff.ts";
-import type { Explanation } from "./wanted.ts";
 
 /** What is remembered of customers from poll to poll. */
 export interface Memory {
@@ -26,10 +25,8 @@ export interface Memory {
    * tenant's state is told once.
    */
   failed(customer: Customer, error: unknown, startedAtMs: number): boolean;
-  /** Says that the customer was refused with all others, or not tried for that; and for how long so, where it is news. */
-  failedWithAll(customer: Customer, explanation: Explanation, newsForMs: number | undefined): void;
-  /** What all are refused for, and for how long, where nobody was told yet. */
-  takeNewsOfAll(): { explanation: Explanation; forMs: number } | undefined;
+  /** Says that the customer was refused with all others, or not tried for that. */
+  failedWithAll(customer: Customer, code: string): void;
   /** Says that something changed for all: whoever was refused is tried at the next poll. */
   tryAll(): void;
   /** Begins to look who is still there. */
@@ -63,7 +60,6 @@ export function createMemory(
   const longMs = Math.min(LONG_MS, 0.9 * requestTimeoutMs);
   let lastSuccessMs = -Infinity;
   const toldStates = new Map<string, string>();
-  let newsOfAll: ReturnType<Memory["takeNewsOfAll"]>;
   const backoff = createBackoff(pollMs, monotonicMs);
 
   function noteTrouble({ id }: Customer, error: unknown, startedAtMs: number): void {
@@ -100,15 +96,7 @@ export function createMemory(
       toldStates.set(customer.id, error.state);
       return isNews;
     },
-    failedWithAll(customer, explanation, newsForMs) {
-      backoff.refusedWithAll(customer, explanation.code);
-      if (newsForMs !== undefined) newsOfAll = { explanation, forMs: newsForMs };
-    },
-    takeNewsOfAll() {
-      const news = newsOfAll;
-      newsOfAll = undefined;
-      return news;
-    },
+    failedWithAll: backoff.refusedWithAll,
     tryAll: backoff.tryAll,
     callRoll() {
       const missing = new Set([...inLongTrouble.keys(), ...toldStates.keys()]);

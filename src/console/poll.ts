@@ -1,5 +1,6 @@
 import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
+import type { SharedTrouble } from "./heldBack.ts";
 import type { Memory } from "./memory.ts";
 import type { Turn, Turns } from "./turns.ts";
 import type { Outcome, Visit } from "./visit.ts";
@@ -42,6 +43,8 @@ const MOST_NAMES = 10;
 export interface PollParts {
   visit: Visit;
   explain: (error: unknown) => Explanation;
+  /** What all are refused for, where nobody was told yet. */
+  takeNews: () => SharedTrouble | undefined;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
   /** A clock in milliseconds that is never set back. */
@@ -62,7 +65,7 @@ export interface PollSurroundings {
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
-  { visit, explain, progress, monotonicMs }: PollParts,
+  { visit, explain, takeNews, progress, monotonicMs }: PollParts,
   turns: Turns,
   { memory, telemetry, log }: PollSurroundings,
   stop: AbortSignal,
@@ -138,14 +141,14 @@ export function createPoll(
 
   /** Once, when the poll has shown how many wait. */
   function tellWhatAllAreRefusedFor({ failed, heldBack, stillInHand }: PollSummary): void {
-    const news = memory.takeNewsOfAll();
+    const news = takeNews();
     if (news === undefined) return;
     log.warn(
       "Several customers in a row were refused, and nobody got through for {seconds} s: it is the application or its " +
         "settings, more likely than each of them. {customers} customers wait. {problem}. {remedy} " +
         "At each poll some are tried, one at a time; as soon as one gets through, all are. [{code}]",
       {
-        ...news.explanation,
+        ...explain(news.cause),
         seconds: Math.ceil(news.forMs / 1000),
         customers: failed + heldBack + stillInHand,
       },

@@ -115,15 +115,16 @@ export function createVisit(
   /** Nothing is recorded: what stands in the row is still true of the customer. */
   function failWithAll(
     customer: Customer,
-    { cause, wasTried, newsForMs }: SharedTroubleError,
+    { cause, wasTried }: SharedTroubleError,
+    outcome: "failed" | "workFailed",
   ): Outcome {
     const explanation = explain(cause);
-    memory.failedWithAll(customer, explanation, newsForMs);
+    memory.failedWithAll(customer, explanation.code);
     log.debug("{customer}: {problem} [{code}]", {
       customer: customer.contextIdentifier,
       ...explanation,
     });
-    return wasTried ? "failed" : "heldBack";
+    return outcome === "workFailed" || wasTried ? outcome : "heldBack";
   }
 
   function fail(
@@ -132,7 +133,7 @@ export function createVisit(
     startedAtMs: number,
     outcome: "failed" | "workFailed",
   ): Outcome {
-    if (error instanceof SharedTroubleError) return failWithAll(customer, error);
+    if (error instanceof SharedTroubleError) return failWithAll(customer, error, outcome);
     const { contextIdentifier } = customer;
     const customersLog = log.with({ customer: contextIdentifier });
     const explanation = explain(error);

@@ -71,12 +71,12 @@ function setUp(concurrency: number): void {
   const monotonicMs = () => clock;
   const turns = createTurns(concurrency);
   const means = { pollMs: POLL_MS, monotonicMs, aside: turns.aside };
-  const getTicket = heldBack(exchange, means, giveUp.signal, log);
+  const { step: getTicket, takeNews } = heldBack(exchange, means, giveUp.signal, log);
   const memory = createMemory(POLL_MS, 30_000, "login.example", monotonicMs);
   const around = { memory, secrets: new Set<string>(), telemetry: undefined, log };
   const record = (result: CustomersResult) => recorded.push(result);
   const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
-  const parts = { visit, explain, progress: undefined, monotonicMs };
+  const parts = { visit, explain, takeNews, progress: undefined, monotonicMs };
   const takeAll = createPoll(parts, turns, around, giveUp.signal);
   poll = async () => {
     tried = [];
@@ -252,7 +252,7 @@ test("a customer that waits lets others have its turn", async () => {
   const turns = createTurns(1);
   const means = { pollMs: POLL_MS, monotonicMs: () => clock, aside: turns.aside };
   let answer = (_error: Error): void => {};
-  const step = heldBack(
+  const { step } = heldBack(
     (_tenant: { contextIdentifier: string }) => new Promise<string>((_, reject) => answer = reject),
     means,
     giveUp.signal,
@@ -273,7 +273,7 @@ test("a customer for whom the login host is silent keeps the others from hearing
   const means = { pollMs: POLL_MS, monotonicMs: () => clock, aside: createTurns(32).aside };
   let answer = (_ticket: string): void => {};
   const silent = new Promise<string>((resolve) => answer = resolve);
-  const step = heldBack(
+  const { step } = heldBack(
     ({ contextIdentifier }: { contextIdentifier: string }) =>
       contextIdentifier === "silent" ? silent : Promise.reject(new DeniedError("Denied")),
     means,

@@ -78,7 +78,8 @@ function setUp(concurrency: number, work?: RunWork): void {
   const record = (result: CustomersResult) => recorded.push(result);
   const monotonicMs = () => clock;
   const visit = createVisit({ logOn, work, record, explain, monotonicMs }, around);
-  const parts = { visit, explain, progress: undefined, monotonicMs };
+  const takeNews = () => undefined;
+  const parts = { visit, explain, takeNews, progress: undefined, monotonicMs };
   takeAll = createPoll(parts, createTurns(concurrency), around, stop.signal);
 }
 
