@@ -197,7 +197,9 @@ async function restartOne(database: Database, { customer }: OneRequest): Promise
   const restarted = await restartWork(customer, database);
   if (restarted.length === 0) return await notFound(customer);
   return await say(
-    `Restarted ${inWords(restarted)}: the work script begins afresh there at its next run.`,
+    `Restarted ${
+      inWords(restarted)
+    }: the work script begins afresh there at its next run (one that is under way and began afresh itself counts as that).`,
   );
 }
 

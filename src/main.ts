@@ -56,6 +56,8 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const takeAll = createPoll(parts, turns, around, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
+    // The script's next run goes on from its last one.
+    if (work !== undefined) await results.write();
     const which = { only: await findNamed?.(), withLastWork: work !== undefined };
     return await takeAll(loadCustomers(database, monotonicMs, which));
   };

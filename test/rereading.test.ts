@@ -58,15 +58,29 @@ for (const { name, start } of testDatabases.slice(-1)) {
       set({ SUPEROFFICE_CLIENT_SECRET: "not one, by its blanks" });
       await child.waitFor(/WARNING .*old ones stay in use.*SUPEROFFICE_CLIENT_SECRET: expected/);
 
+      // A change of the environment is for the next start, and so is what belongs to it. A line of a key is no name.
+      const exchanges = standIn.counts.exchange;
+      set({
+        SUPEROFFICE_CLIENT_SECRET: "another-environments",
+        SUPEROFFICE_ENVIRONMENT: "online",
+        MIIEvQIBADANBgkqhkiG: "=",
+      });
+      await child.waitFor(/WARNING SUPEROFFICE_ENVIRONMENT: .*next start.*not meant for the login/);
+      await child.waitFor(/Poll done/, (child.output().match(/Poll done/g) ?? []).length + 2);
+      assert.ok(standIn.counts.exchange > exchanges);
+
       writeFileSync(keyFile, privateKey);
-      set({ SUPEROFFICE_CLIENT_SECRET: NEW_SECRET, CONCURRENCY: "7" });
+      set({ SUPEROFFICE_ENVIRONMENT: "", SUPEROFFICE_CLIENT_SECRET: NEW_SECRET, CONCURRENCY: "7" });
       await child.waitFor(/client secret and private key were read again/);
       const before = child.output().length;
       await child.waitFor(/: 5 logged on/, 2);
       const polls = child.output().slice(before).match(/Poll done.*/g) ?? [];
       assert.ok(polls.slice(0, 2).some((line) => line.includes(": 5 logged on")), polls.join("\n"));
       assert.match(child.output(), /WARNING CONCURRENCY: what changed there counts from the next/);
-      assert.doesNotMatch(child.output(), new RegExp(`not one, by|${NEW_SECRET}|UNEXPECTED`));
+      assert.doesNotMatch(
+        child.output(),
+        new RegExp(`not one, by|${NEW_SECRET}|MIIE|another-env|UNEXPECTED`),
+      );
       const [{ count } = { count: 0 }] =
         await sql`select count(last_error)::int as count from customers`;
       assert.equal(count, 0);

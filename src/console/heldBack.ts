@@ -17,15 +17,15 @@ import type { Turns } from "./turns.ts";
 /** How many failures in a row make it likely that it is not the customers. */
 const SEVERAL = 3;
 /** The same, where the failures differ. */
-const MANY = 10;
+const MANY = 5;
 /** How many customers are tried before it is said, and in each poll while it lasts, one at a time. */
 const FIRST_TRIES = 100;
 const LATER_TRIES = 10;
 /** Of how many it is remembered at most that they failed before. */
 const MOST_REMEMBERED = 10_000;
 
-/** How long a customer waits at most to hear whose a failure is, while others are still at the step. */
-const LONGEST_WAIT_MS = 2000;
+/** How long a customer waits at most to hear whose a failure is, while others are at the step or still to come. */
+const LONGEST_WAIT_MS = 1000;
 
 /** What refuses one customer alone, however many it happens to. */
 const ONES_OWN = [
@@ -131,25 +131,28 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
 
   /** Decides as soon as nobody is at the step who could still get through; a host may be silent for long. */
   function decide(): void {
-    if (atStep.size === 0) decideNow();
-    const isWaitedFor = failures.length + queue.length > 0;
-    if (isWaitedFor) timer ??= setTimeout(decideWithoutThem, LONGEST_WAIT_MS);
-    else stopTimer();
+    if (atStep.size === 0) decideNow(!isShared);
+    limitWait();
+  }
+
+  function limitWait(): void {
+    if (failures.length + queue.length > 0) {
+      timer ??= setTimeout(decideWithoutThem, LONGEST_WAIT_MS);
+    } else {
+      clearTimeout(timer);
+      timer = undefined;
+    }
   }
 
   function decideWithoutThem(): void {
     timer = undefined;
     atStep.clear();
-    decide();
+    decideNow(false);
+    limitWait();
   }
 
-  function stopTimer(): void {
-    clearTimeout(timer);
-    timer = undefined;
-  }
-
-  function decideNow(): void {
-    stopTimer();
+  /** @param mayOthersCome whether somebody is waited for who could be tried, before it is taken for everybody's trouble */
+  function decideNow(mayOthersCome: boolean): void {
     if (!isSuspected()) {
       settle(failures, "own");
       settle(queue, "again");
@@ -164,6 +167,7 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
       next!.decided("try");
       return;
     }
+    if (queue.length === 0 && mayOthersCome) return;
     isShared = true;
     settle(failures, "shared");
     settle(queue, "heldBack");
@@ -173,26 +177,32 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
     const lastMs = monotonicMs();
     // Who has a ticket gets through without this step: what is polls apart is not in a row.
     const isOld = !isShared && lastMs - trouble.lastMs > 2 * pollMs;
-    const { inARow, sinceMs } = trouble.inARow === 0 || isOld
-      ? { inARow: 0, sinceMs: lastMs }
-      : trouble;
+    if (isOld) rememberFailed();
+    const { inARow, sinceMs } = failed.size === 0 ? { inARow: 0, sinceMs: lastMs } : trouble;
     const alike = inARow > 0 && kind === trouble.kind ? trouble.alike : 0;
-    trouble = { kind, inARow: inARow + 1, alike: alike + 1, sinceMs, lastMs, cause };
+    // One customer is not several, however often it is tried.
+    const one = failed.has(contextIdentifier) ? 0 : 1;
+    trouble = { kind, inARow: inARow + one, alike: alike + one, sinceMs, lastMs, cause };
     failed.set(contextIdentifier, kind);
+  }
+
+  /** They are evidence no more. */
+  function rememberFailed(): void {
+    if (failedBefore.size > MOST_REMEMBERED) failedBefore.clear();
+    for (const [id, kind] of failed) failedBefore.set(id, kind);
+    failed.clear();
+    trouble.inARow = trouble.alike = 0;
   }
 
   function notePassage({ contextIdentifier }: T): void {
     passages++;
-    if (failedBefore.size > MOST_REMEMBERED) failedBefore.clear();
-    for (const [id, kind] of failed) failedBefore.set(id, kind);
-    failed.clear();
+    rememberFailed();
     failedBefore.delete(contextIdentifier);
     if (told.size > 0) log.info("Customers get through again: what was refused to all is over.");
     // Who was refused before things changed is tried again, and judged then.
     settle(failures, told.size > 0 ? "shared" : "own");
     told.clear();
     isShared = false;
-    trouble.inARow = trouble.alike = 0;
     // Neighbours may be alike, and would look like a trouble of all again.
     queue.sort(() => Math.random() - 0.5);
     settle(queue, "again");
@@ -235,9 +245,10 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
         const kind = kindOf(error);
         const isKnown = failedBefore.get(contextIdentifier) === kind;
         // Whoever got through meanwhile shows that not all are refused.
-        if (kind === undefined || isKnown || passages > passagesBefore) decide();
+        const isAlone = passages > passagesBefore;
+        if (kind !== undefined && isAlone) failedBefore.set(contextIdentifier, kind);
+        if (kind === undefined || isKnown || isAlone) decide();
         else await judge(tenant, attempt, kind, error);
-        if (kind !== undefined) failedBefore.set(contextIdentifier, kind);
         throw error;
       }
     },

@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from "node:net";
 import { isLoopback } from "../superoffice/trustedHost.ts";
 
 /** A proxy, which is asked to connect to the host that a request is for (CONNECT). */
@@ -27,8 +28,11 @@ export function proxyFor(url: URL, proxies: Proxies | undefined): Proxy | undefi
 
 /** Whether an entry of `NO_PROXY` names a host: `*`, or a name with all that is below it, or an address; with a port or for all. */
 function isNamedBy(entry: string, { hostname, port, protocol }: URL): boolean {
-  if (entry === "*" || `[${entry}]` === hostname) return true;
+  if (entry === "*" || (isIPv6(entry) && new URL(`http://[${entry}]`).hostname === hostname)) {
+    return true;
+  }
   const [, name = "", only] = entry.match(/^(?:\*?\.)?(.+?)(?::(\d+))?$/) ?? [];
   if (only !== undefined && only !== (port || (protocol === "https:" ? "443" : "80"))) return false;
-  return hostname === name || hostname.endsWith(`.${name}`);
+  const host = name.replace(/\.$/, "");
+  return hostname === host || (!isIPv4(hostname) && hostname.endsWith(`.${host}`));
 }

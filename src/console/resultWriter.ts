@@ -10,7 +10,9 @@ export interface CustomersResult extends Result, Pick<Customer, "systemUserToken
 /** Gathers results and writes them together. */
 export interface ResultWriter {
   add(result: CustomersResult): void;
-  /** Writes what is left; gives whether all could be written so far. */
+  /** Writes what there is, but for rows that another session holds. */
+  write(): Promise<void>;
+  /** Writes what is left, and waits for such rows a little; gives whether all could be written so far. */
   flush(): Promise<boolean>;
 }
 
@@ -132,6 +134,7 @@ export function createResultWriter(
       waiting.set(result.id, result);
       startWhenDue();
     },
+    write: writeAll,
     async flush() {
       await writeAll();
       for (const waitMs of LAST_WAITS_MS) {

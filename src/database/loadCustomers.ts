@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import { type Database, type DatabaseError, runQuery } from "./connection.ts";
+import { type Database, DatabaseError, runQuery } from "./connection.ts";
 import { inPages } from "./inPages.ts";
 import { findLastWorkFault } from "./lastWork.ts";
 
@@ -25,23 +25,27 @@ export interface Customer {
 
 /** Which customers are taken, and with what. */
 export interface Which {
-  /** Those alone whose rows bear these names; all where it is undefined. */
-  only?: string[] | undefined;
+  /** Those alone whose rows bear these names, or why the names are not known; all where it is undefined. */
+  only?: string[] | DatabaseError | undefined;
   /** Whether `lastWork` is asked for. */
   withLastWork?: boolean;
 }
 
 /** How many customers are active, of all or of those named. Throws `DatabaseError`. */
-export async function countCustomers(database: Database, only?: string[]): Promise<number> {
+export async function countCustomers(
+  database: Database,
+  only?: string[] | DatabaseError,
+): Promise<number> {
   const query = database<{ count: number }[]>`
     select count(*)::int as count from customers where ${isTaken(only, database)}`;
   return (await runQuery(query, database))[0]!.count;
 }
 
 function isTaken(
-  only: string[] | undefined,
+  only: Which["only"],
   database: Database,
 ): postgres.PendingQuery<postgres.Row[]> {
+  if (only instanceof DatabaseError) throw only;
   return only === undefined
     ? database`is_active`
     : database`is_active and context_identifier in ${database(only)}`;

@@ -9,18 +9,20 @@ const MOST_ROWS_FOR_NEAREST = 100_000;
 
 /**
  * Makes what gives the names of the customers that `--customer` asks for as their rows spell them, found when the database first
- * answers. It throws {@link UsageError} where one is not there or not active. What else is wrong with the database is left to
- * be said by the poll, which reads from it next.
+ * answers; until then it gives what is wrong with the database. It throws {@link UsageError} where one is not there or not active.
  */
-export function createNamed(given: string[], database: Database): () => Promise<string[]> {
+export function createNamed(
+  given: string[],
+  database: Database,
+): () => Promise<string[] | DatabaseError> {
   let names: string[] | undefined;
   return async () => {
     try {
-      names ??= await findAll(given, database);
+      return names ??= await findAll(given, database);
     } catch (error) {
-      if (!(error instanceof DatabaseError)) throw error;
+      if (error instanceof DatabaseError) return error;
+      throw error;
     }
-    return names ?? given;
   };
 }
 

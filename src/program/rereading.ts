@@ -5,7 +5,7 @@ import type { Secrets } from "../console/wanted.ts";
 import { SettingsError } from "./errors.ts";
 import { readSettings, type Target } from "./settings.ts";
 import { type SettingsTexts, watchSettingsFiles } from "./settingsFiles.ts";
-import { mergeVariables, secretsOf, type Variables } from "./variables.ts";
+import { mergeVariables, OWN_VARIABLES, secretsOf, type Variables } from "./variables.ts";
 
 /** Whether client secret or private key were replaced since the last time that it was asked. */
 export type TakeNewSettings = () => Promise<boolean>;
@@ -15,6 +15,14 @@ const TAKEN_UNDER_WAY = [
   "SUPEROFFICE_PRIVATE_KEY",
   "SUPEROFFICE_PRIVATE_KEY_FILE",
 ];
+
+/** Where client secret and private key are meant for. */
+const WHERE = ["SUPEROFFICE_ENVIRONMENT", "SUPEROFFICE_LOGIN_URL"];
+
+/** Anything else that stands before a `=` may be a line of a key. */
+function known(names: string[]): string[] {
+  return names.filter((name) => OWN_VARIABLES.includes(name));
+}
 
 /**
  * Follows `.env` and the key file: whenever it is asked, and on SIGHUP, what changed there is read, and `target` holds the new
@@ -38,9 +46,21 @@ export async function followSettings(
   async function take(texts: SettingsTexts): Promise<void> {
     const changed = mergeVariables(texts.env, own);
     for (const secret of secretsOf(changed)) secrets.add(secret);
+    const names = Object.keys({ ...last, ...changed }).filter((name) =>
+      last[name] !== changed[name]
+    );
     try {
       const { clientSecret, privateKey } = (await readSettings(changed, [], texts.key)).target;
       secrets.add(clientSecret);
+      const elsewhere = names.filter((name) => WHERE.includes(name));
+      if (elsewhere.length > 0) {
+        log.warn(
+          "{names}: what changed there counts from the next start, and with it client secret and private key, which are " +
+            "not meant for the login host of now.",
+          { names: elsewhere.join(", ") },
+        );
+        return;
+      }
       Object.assign(target, { clientSecret, privateKey });
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
@@ -51,9 +71,7 @@ export async function followSettings(
     }
     hasNews = true;
     log.info("The settings changed: client secret and private key were read again.");
-    const others = Object.keys({ ...last, ...changed }).filter((name) =>
-      last[name] !== changed[name] && !TAKEN_UNDER_WAY.includes(name)
-    );
+    const others = known(names).filter((name) => !TAKEN_UNDER_WAY.includes(name));
     last = changed;
     if (others.length > 0) {
       log.warn("{names}: what changed there counts from the next start.", {

@@ -98,7 +98,7 @@ export async function runProgram(service: Service): Promise<never> {
       await print(help ? HELP : `${await readVersion()}\n`);
       return EXIT_OK;
     }
-    const own = environment();
+    const own = work === undefined ? environment() : { ...environment(), WORK: work };
     const { variables, warnings } = await takeVariables();
     if (work !== undefined) variables["WORK"] = work;
     for (const secret of secretsOf(variables)) secrets.add(secret);

@@ -200,6 +200,15 @@ test("what is refused hours apart is not in a row", async () => {
   assert.deepEqual(errorsRecorded(), ["1", "2", "3", "4"]);
 });
 
+test("two troubles in turn, where nobody gets through, are no reason to tell each customer", async () => {
+  const kinds = [() => new NetworkError("reset"), () => new DeniedError("Denied")];
+  refuse = (number) => kinds[number % 2]!();
+  await poll();
+  await poll();
+  assert.ok(lines.length <= 5, `${lines.length} lines`);
+  assert.deepEqual(recorded, []);
+});
+
 test("few customers are tried all at each poll, so that none waits for another's trouble", async () => {
   customers = makeCustomers(6);
   const denied = new Set([1, 2, 3, 4, 5, 6]);
@@ -226,6 +235,7 @@ describe("where somebody gets through", () => {
     const first = await poll();
     const second = await poll();
     assert.equal(Math.max(first.loggedOn, second.loggedOn), 500);
+    assert.equal(new Set(errorsRecorded()).size, 500);
   });
 
   test("those that were refused alone are no sign of a trouble that all share", async () => {
@@ -271,11 +281,16 @@ test("a customer that waits lets others have its turn", async () => {
 
 test("a customer for whom the login host is silent keeps the others from hearing whose trouble it is for a moment only", async () => {
   const means = { pollMs: POLL_MS, monotonicMs: () => clock, aside: createTurns(32).aside };
+  let isWell = false;
   let answer = (_ticket: string): void => {};
   const silent = new Promise<string>((resolve) => answer = resolve);
   const { step } = heldBack(
     ({ contextIdentifier }: { contextIdentifier: string }) =>
-      contextIdentifier === "silent" ? silent : Promise.reject(new DeniedError("Denied")),
+      contextIdentifier === "silent"
+        ? silent
+        : isWell
+        ? Promise.resolve("7T")
+        : Promise.reject(new DeniedError("Denied")),
     means,
     giveUp.signal,
     log,
@@ -285,6 +300,12 @@ test("a customer for whom the login host is silent keeps the others from hearing
   for (const { reason } of await Promise.allSettled(others) as PromiseRejectedResult[]) {
     assert.ok(reason instanceof SharedTroubleError);
   }
+  // It hangs again, and all others are well by now.
+  isWell = true;
+  const again = step({ contextIdentifier: "silent" });
+  clock += POLL_MS;
+  const well = ["a", "b", "c", "d"].map((contextIdentifier) => step({ contextIdentifier }));
+  assert.deepEqual(await Promise.all(well), ["7T", "7T", "7T", "7T"]);
   answer("7T:late");
-  assert.equal(await waiting, "7T:late");
+  assert.deepEqual(await Promise.all([waiting, again]), ["7T:late", "7T:late"]);
 });

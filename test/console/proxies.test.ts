@@ -19,7 +19,10 @@ const cases: [address: string, noProxy: string[], expected: Proxies["https"]][] 
   [HOST, ["office.com", "online3", "online3.superoffice.com.example"], https],
   ["http://collector.example:4318", ["collector.example:4318"], undefined],
   ["http://10.1.2.3:4318", ["10.1.2.3"], undefined],
+  ["http://10.0.0.1:4318", ["0.0.1"], http],
+  [HOST, ["superoffice.com."], undefined],
   ["http://[fd00::1]:4318", ["[fd00::1]"], undefined],
+  ["http://[fd00::1]:4318", ["fd00:0:0::1"], undefined],
   ["http://[fd00::1]:4318", ["fd00::1"], undefined],
   ["http://[fd00::1]:4318", ["[fd00::2]", "fd00::"], http],
   // This machine itself, whatever NO_PROXY says.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openDatabase } from "../../src/database/connection.ts";
+import { DatabaseError, openDatabase } from "../../src/database/connection.ts";
+import { loadCustomers } from "../../src/database/loadCustomers.ts";
 import { createNamed } from "../../src/program/findNamed.ts";
 import { testDatabases } from "../support/testDatabase.ts";
 
@@ -12,7 +13,10 @@ for (const { name, start } of testDatabases) {
       insert into customers (context_identifier, system_user_token, is_active)
       select case when n % 2 = 0 then 'Cust' else 'cust' end || n, 'App-' || n, n <> 2000
       from generate_series(1000, 3500) n`;
-    const find = (...given: string[]) => createNamed(given, database)();
+    const find = async (...given: string[]) => {
+      const named = await createNamed(given, database)();
+      return named instanceof DatabaseError ? assert.fail(named) : named;
+    };
 
     await t.test("they are found as their rows spell them, whatever the letters' case", async () => {
       const named = await find("CUST1001", "cust3002", "Cust3002");
@@ -48,8 +52,14 @@ for (const { name, start } of testDatabases) {
   });
 }
 
-test("a database that does not answer is left for the poll to tell", async () => {
+test("a database that does not answer is what the poll is given to tell, and no name as it was typed", async () => {
   const database = openDatabase("postgres://vendor@127.0.0.1:1/crm");
-  assert.deepEqual(await createNamed(["cust1"], database)(), ["cust1"]);
+  const only = await createNamed(["cust1"], database)();
+  assert.ok(only instanceof DatabaseError);
+  await assert.rejects(async () => {
+    for await (const customer of loadCustomers(database, undefined, { only })) {
+      assert.fail(customer.id);
+    }
+  }, only);
   await database.end();
 });
