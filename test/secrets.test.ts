@@ -64,7 +64,7 @@ for (const format of ["text", "json"]) {
       LOG_LEVEL: "debug",
       LOG_FORMAT: format,
       LOG_FILE: join(folder, "console.log"),
-      POLL_SECONDS: "0.2",
+      POLL_SECONDS: "1",
       REQUEST_TIMEOUT_SECONDS: "2",
     });
     for (const { contextIdentifier } of tenants.slice(0, -1)) {
