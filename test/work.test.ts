@@ -131,24 +131,29 @@ test("what a work script leaves behind fails its customer when it fails, and end
   assert.match(child.output(), /Cust10003: done/);
 });
 
-test("a work script that never pauses is named, and Ctrl-C still ends the program", async () => {
-  const path = join(emptyFolder(), "busy.ts");
-  await writeFile(
-    path,
-    `export default async ({ contextIdentifier, fetch }) => {
-      await (await fetch("v1/Contact")).json();
-      while (contextIdentifier === "Cust10002");
-    };`,
-  );
-  const child = startConsole(["--work", path], settings);
-  await child.waitFor(/WARNING Cust10002: The work script .*nothing else go on.*\[WORK_BLOCKS\]/);
-  // On Deno the second one does.
-  const again = setInterval(() => child.signal("SIGINT"), 400);
-  child.signal("SIGINT");
-  void child.exited.then(() => clearInterval(again));
-  const exitCode = await child.ended;
-  assert.ok(exitCode === 130 || exitCode === null, `${exitCode}`);
-});
+const LOOPS = { sums: "", microtasks: "await Promise.resolve()" };
+for (const [what, step] of Object.entries(LOOPS)) {
+  test(`an endless loop of ${what} is named, after what was logged, and Ctrl-C still ends the program`, async () => {
+    const path = join(emptyFolder(), "busy.ts");
+    await writeFile(
+      path,
+      `export default async ({ contextIdentifier, fetch, log }) => {
+        await (await fetch("v1/Contact")).json();
+        if (contextIdentifier === "Cust10002") log.info("here I stay");
+        while (contextIdentifier === "Cust10002") ${step};
+      };`,
+    );
+    const child = startConsole(["--work", path], settings);
+    await child.waitFor(/WARNING Cust10002: The work script .*nothing else go on.*\[WORK_BLOCKS\]/);
+    assert.match(child.output(), /Logged on to context Cust10002 [^]*here I stay[^]*WORK_BLOCKS/);
+    // On Deno the second one does.
+    const again = setInterval(() => child.signal("SIGINT"), 400);
+    child.signal("SIGINT");
+    void child.exited.then(() => clearInterval(again));
+    const exitCode = await child.ended;
+    assert.ok(exitCode === 130 || exitCode === null, `${exitCode}`);
+  });
+}
 
 const WRONG: [string, string | undefined, RegExp][] = [
   ["a path where nothing is", undefined, /there is no file .*work\.ts/],
