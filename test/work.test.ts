@@ -155,6 +155,27 @@ for (const [what, step] of Object.entries(LOOPS)) {
   });
 }
 
+const EXITS = "Deno" in globalThis ? ["process.exit", "Deno.exit"] : ["process.exit"];
+for (const exit of EXITS) {
+  test(`a work script that calls ${exit} is named, after what was logged`, async () => {
+    const path = join(emptyFolder(), "leaving.ts");
+    await writeFile(
+      path,
+      `export default async ({ contextIdentifier, fetch, log }) => {
+        await (await fetch("v1/Contact")).json();
+        if (contextIdentifier !== "Cust10002") return;
+        log.info("here I go");
+        ${exit}(3);
+      };`,
+    );
+    const { exitCode, output } = await runConsole(["--work", path], settings);
+    const call = exit.replace(".", "\\.");
+    assert.match(output, new RegExp(`^Cust10002: .* called ${call} at leaving\\.ts:5,`, "m"));
+    assert.match(output, /here I go$/m);
+    assert.equal(exitCode, 3);
+  });
+}
+
 const WRONG: [string, string | undefined, RegExp][] = [
   ["a path where nothing is", undefined, /there is no file .*work\.ts/],
   ["a module without a default export", "export const work = 1;", /no default export.*function/],
