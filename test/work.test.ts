@@ -131,24 +131,50 @@ test("what a work script leaves behind fails its customer when it fails, and end
   assert.match(child.output(), /Cust10003: done/);
 });
 
-test("a work script that never pauses is named, and Ctrl-C still ends the program", async () => {
-  const path = join(emptyFolder(), "busy.ts");
-  await writeFile(
-    path,
-    `export default async ({ contextIdentifier, fetch }) => {
-      await (await fetch("v1/Contact")).json();
-      while (contextIdentifier === "Cust10002");
-    };`,
-  );
-  const child = startConsole(["--work", path], settings);
-  await child.waitFor(/WARNING Cust10002: The work script .*nothing else go on.*\[WORK_BLOCKS\]/);
-  // On Deno the second one does.
-  const again = setInterval(() => child.signal("SIGINT"), 400);
-  child.signal("SIGINT");
-  void child.exited.then(() => clearInterval(again));
-  const exitCode = await child.ended;
-  assert.ok(exitCode === 130 || exitCode === null, `${exitCode}`);
-});
+const LOOPS = { sums: "", microtasks: "await Promise.resolve()" };
+for (const [what, step] of Object.entries(LOOPS)) {
+  test(`an endless loop of ${what} is named, after what was logged, and Ctrl-C still ends the program`, async () => {
+    const path = join(emptyFolder(), "busy.ts");
+    await writeFile(
+      path,
+      `export default async ({ contextIdentifier, fetch, log }) => {
+        await (await fetch("v1/Contact")).json();
+        if (contextIdentifier === "Cust10002") log.info("here I stay");
+        while (contextIdentifier === "Cust10002") ${step};
+      };`,
+    );
+    const child = startConsole(["--work", path], settings);
+    await child.waitFor(/WARNING Cust10002: The work script .*nothing else go on.*\[WORK_BLOCKS\]/);
+    assert.match(child.output(), /Logged on to context Cust10002 [^]*here I stay[^]*WORK_BLOCKS/);
+    // On Deno the second one does.
+    const again = setInterval(() => child.signal("SIGINT"), 400);
+    child.signal("SIGINT");
+    void child.exited.then(() => clearInterval(again));
+    const exitCode = await child.ended;
+    assert.ok(exitCode === 130 || exitCode === null, `${exitCode}`);
+  });
+}
+
+const EXITS = "Deno" in globalThis ? ["process.exit", "Deno.exit"] : ["process.exit"];
+for (const exit of EXITS) {
+  test(`a work script that calls ${exit} is named, after what was logged`, async () => {
+    const path = join(emptyFolder(), "leaving.ts");
+    await writeFile(
+      path,
+      `export default async ({ contextIdentifier, fetch, log }) => {
+        await (await fetch("v1/Contact")).json();
+        if (contextIdentifier !== "Cust10002") return;
+        log.info("here I go");
+        ${exit}(3);
+      };`,
+    );
+    const { exitCode, output } = await runConsole(["--work", path], settings);
+    const call = exit.replace(".", "\\.");
+    assert.match(output, new RegExp(`^Cust10002: .* called ${call} at leaving\\.ts:5,`, "m"));
+    assert.match(output, /here I go$/m);
+    assert.equal(exitCode, 3);
+  });
+}
 
 const WRONG: [string, string | undefined, RegExp][] = [
   ["a path where nothing is", undefined, /there is no file .*work\.ts/],

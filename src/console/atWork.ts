@@ -40,6 +40,11 @@ export async function handBack(contextIdentifier: string): Promise<void> {
   noteHolder(contextIdentifier);
 }
 
+/** Their name, also where it runs in something whose beginning is not known; undefined when it is nobody's turn. */
+export function nameOfHolder(): string | undefined {
+  return String.fromCharCode(...holder.subarray(1, holder[0]! + 1)) || undefined;
+}
+
 let noted = 0;
 
 function noteHolder(contextIdentifier: string): void {

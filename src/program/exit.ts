@@ -25,7 +25,20 @@ export async function exitCodeOf(
 
 /** Ends the process when whoever read the output is gone, as with `| head`. */
 export function endWhenNobodyReads(exitCode: number, before = () => Promise.resolve()): void {
-  process.stdout.on("error", () => void before().finally(() => process.exit(exitCode)));
+  process.stdout.on("error", () => void before().finally(() => exitNow(exitCode)));
+}
+
+let isOwnExit = false;
+
+/** Ends the process here and now. */
+export function exitNow(exitCode: number): never {
+  isOwnExit = true;
+  process.exit(exitCode);
+}
+
+/** Whether it is the program itself that ends, and not other code in it that ends the process. */
+export function endsItself(): boolean {
+  return isOwnExit;
 }
 
 /** Writes to a stream; resolves when it is out. */

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { catchTimerErrors } from "../console/atWork.ts";
 import type { LoadedWork } from "../console/work.ts";
 import { SettingsError } from "./errors.ts";
+import { tellForeignExit } from "./foreignExit.ts";
 
 /** Loads a work script. Throws {@link SettingsError} when there is none, or it exports no function by default. */
 export async function loadWork(path: string): Promise<LoadedWork> {
@@ -12,6 +13,7 @@ export async function loadWork(path: string): Promise<LoadedWork> {
     throw new SettingsError([`WORK or --work: there is no file ${file}`]);
   });
   catchTimerErrors();
+  tellForeignExit(basename(file));
   const module = await import(pathToFileURL(file).href).catch((cause) => {
     throw new SettingsError([
       `WORK or --work: ${path} cannot be loaded: ${cause.message.replaceAll("\n", " ")}`,

@@ -16,10 +16,18 @@ export function tellLost(say: (lines: number) => void): void {
   tell = say;
 }
 
+let gathers = true;
+
 /** Gathers what is printed until the event loop turns, since each write is a call to the system. */
 export function printSoon(text: string): void {
-  if (unwritten === "") setImmediate(printNow);
+  if (gathers && unwritten === "") setImmediate(printNow);
   unwritten += text;
+  if (!gathers) printNow();
+}
+
+/** From now on nothing is gathered, for where the event loop may not turn. */
+export function gatherNoMore(): void {
+  gathers = false;
 }
 
 /** Writes what was gathered. */

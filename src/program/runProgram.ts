@@ -17,6 +17,7 @@ import {
   EXIT_OK,
   EXIT_WRONG_SETTINGS,
   exitCodeOf,
+  exitNow,
 } from "./exit.ts";
 import { explain } from "./explain.ts";
 import { closeLog, openLog } from "./log.ts";
@@ -89,7 +90,7 @@ export async function runProgram(service: Service): Promise<never> {
     await Promise.race([closeLog().catch(() => {}), delay(isAtOnce ? 300 : 2000)]);
     // Not longer than a moment for a reader that does not read.
     if (!isAtOnce) await Promise.race([print(""), delay(1000)]);
-    process.exit(exitCode);
+    exitNow(exitCode);
   }
 
   async function main(): Promise<number> {

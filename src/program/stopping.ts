@@ -55,7 +55,8 @@ export function createStopping(end: (exitCode: number) => unknown): Stopping {
     }
   }
   function listen(): void {
-    for (const name of SIGNALS) process.on(name, onSignal);
+    // Once, however often it is asked for.
+    for (const name of SIGNALS) process.off(name, onSignal).on(name, onSignal);
   }
   listen();
   // Who started it, as a child that it talks to, is gone.

@@ -2,11 +2,11 @@
 import inspector from "node:inspector";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "@logtape/logtape";
-import { holder, whoIsAtWork } from "../console/atWork.ts";
+import { holder, nameOfHolder, whoIsAtWork } from "../console/atWork.ts";
 import { WorkBlocksError } from "../console/errors.ts";
 import { placeOf } from "../console/workFailure.ts";
 import { explain } from "./explain.ts";
-import { isPrinting } from "./output.ts";
+import { gatherNoMore, isPrinting } from "./output.ts";
 
 const BLOCKED_MS = 2000;
 const BEAT_MS = 100;
@@ -29,7 +29,10 @@ export function startWatchdog(
 ): void {
   // Whoever stops at a breakpoint wants just that. Deno asks for a permission for the question.
   if (!("Deno" in globalThis) && inspector.url() !== undefined) return;
+  // There the main thread cannot be interrupted to write what it gathered.
+  if ("Deno" in globalThis) gatherNoMore();
   const beat = new Int32Array(new SharedArrayBuffer(4));
+  const isTold = new Int32Array(new SharedArrayBuffer(4));
   setInterval(() => Atomics.add(beat, 0, 1), BEAT_MS).unref();
   const explanationAt = (place: string | undefined) => {
     const where = place === undefined ? "" : ` at ${place}`;
@@ -41,12 +44,16 @@ export function startWatchdog(
     );
   };
   Object.defineProperty(globalThis, Symbol.for(SAY_BLOCKED), {
-    value() {
+    /** Called again and again, since between two callbacks neither place nor customer is to be seen. */
+    value(isLastLook: boolean): void {
       standAside();
+      // The thread has said it, and only what was logged is still to be written.
+      if (Atomics.load(isTold, 0) !== 0) return printNow();
       const place = placeOf(new Error(), fileName);
-      const customer = whoIsAtWork()?.contextIdentifier ?? (place && UNKNOWN);
-      // It may be the demo's own database.
-      if (customer === undefined) return;
+      const atWork = whoIsAtWork()?.contextIdentifier;
+      if (!isLastLook && (place === undefined || atWork === undefined)) return;
+      Atomics.store(isTold, 0, 1);
+      const customer = atWork ?? nameOfHolder() ?? UNKNOWN;
       const explanation = explanationAt(place);
       log.with({ customer }).warn("{customer}: {problem}. {remedy} [{code}]", { ...explanation });
       printNow();
@@ -55,6 +62,7 @@ export function startWatchdog(
   const thread = new Worker(new URL("./watchdogThread.mjs", import.meta.url), {
     workerData: {
       beat,
+      isTold,
       isPrinting,
       holder,
       blockedMs: BLOCKED_MS,
