@@ -84,7 +84,7 @@ export function compose(
   const held = { pollMs, monotonicMs, aside };
   const stateRead = watched("state read", plain.readTenantState);
   const heldState = heldBack(stateRead, held, giveUp, log);
-  const readTenantState = states.kept(heldState.step);
+  const readTenantState = heldState.witnessed(states.kept(heldState.step));
   const makeTicketAt = (now: () => Date) => {
     const { signToken, exchange } = stepsAt(now);
     return makeNewTicket(
@@ -93,7 +93,7 @@ export function compose(
     );
   };
   const heldTicket = heldBack(corrected(makeTicketAt, clock, log), held, giveUp, log);
-  const getTicket = tickets.kept(heldTicket.step);
+  const getTicket = heldTicket.witnessed(tickets.kept(heldTicket.step));
   const callTenant = states.forgottenWhenUnreachable(
     watched(
       (_tenant, _access, { purpose = "tenant called" }) => purpose,

@@ -64,6 +64,8 @@ export interface SharedTrouble {
 export interface HeldBack<T, Result> {
   /** Throws what the step throws where that is the customer's own, else a {@link SharedTroubleError}. */
   step: (tenant: T) => Promise<Result>;
+  /** Notes who gets on with what is kept of the step: before all are taken to be refused, one of them is tried. */
+  witnessed: (kept: (tenant: T) => Promise<Result>) => (tenant: T) => Promise<Result>;
   /** Gives what all are refused for, once: undefined where nobody is held back, or it was given before. */
   takeNews: () => SharedTrouble | undefined;
 }
@@ -71,7 +73,8 @@ export interface HeldBack<T, Result> {
 /**
  * Holds customers back from a step that the login host refuses to all. Where the same trouble meets several in a row and nobody
  * gets through, it is the application that is refused, or its settings, and no customer: then one at a time is tried, whichever,
- * until one gets through; then all are. Until it is known whose a failure is, its customer waits aside.
+ * until one gets through; then all are. Until it is known whose a failure is, its customer waits aside. Where others do without
+ * the step, since they keep what it gave, one of those is tried first: it tells new customers that are all wrong from a trouble of all.
  *
  * @param giveUp ends the waiting
  */
@@ -103,6 +106,10 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
   /** Who failed, and with what, since somebody got through; and before: those are no evidence any more. */
   const failed = new Map<string, string>();
   const failedBefore = new Map<string, string>();
+  /** Who got on without the step a moment ago; when one of them was tried, and when one got through. */
+  let witness: { tenant: T; seenMs: number } | undefined;
+  let askedMs = -Infinity;
+  let answeredMs = -Infinity;
 
   giveUp.addEventListener("abort", () => {
     settle(failures, "own");
@@ -158,6 +165,7 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
       settle(queue, "again");
       return;
     }
+    if (askWitness()) return;
     const mayTry = tries.left > 0 && monotonicMs() - tries.sinceMs < pollMs / 4;
     if (queue.length > 0 && mayTry) {
       tries.left--;
@@ -171,6 +179,26 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
     isShared = true;
     settle(failures, "shared");
     settle(queue, "heldBack");
+  }
+
+  /** Once a poll, since it costs an exchange that nobody needs. */
+  function askWitness(): boolean {
+    const now = monotonicMs();
+    const isOld = witness === undefined || now - witness.seenMs > pollMs;
+    if (isOld || now - askedMs < pollMs / 2 || giveUp.aborted) return false;
+    askedMs = now;
+    const { tenant } = witness!;
+    const attempt: Attempt = {};
+    atStep.add(attempt);
+    step(tenant).then(() => {
+      atStep.delete(attempt);
+      answeredMs = monotonicMs();
+      notePassage(tenant);
+    }).catch(() => {
+      atStep.delete(attempt);
+      decide();
+    });
+    return true;
   }
 
   function noteFailure({ contextIdentifier }: T, kind: string, cause: unknown): void {
@@ -245,12 +273,17 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
         const kind = kindOf(error);
         const isKnown = failedBefore.get(contextIdentifier) === kind;
         // Whoever got through meanwhile shows that not all are refused.
-        const isAlone = passages > passagesBefore;
+        const isAlone = passages > passagesBefore || monotonicMs() - answeredMs < pollMs / 2;
         if (kind !== undefined && isAlone) failedBefore.set(contextIdentifier, kind);
         if (kind === undefined || isKnown || isAlone) decide();
         else await judge(tenant, attempt, kind, error);
         throw error;
       }
+    },
+    witnessed: (kept) => async (tenant) => {
+      const result = await kept(tenant);
+      witness = { tenant, seenMs: monotonicMs() };
+      return result;
     },
     takeNews() {
       const { kind, sinceMs, cause } = trouble;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Logger } from "@logtape/logtape";
-import { SharedTroubleError } from "../../src/console/errors.ts";
+import { SharedTroubleError, StoppedError } from "../../src/console/errors.ts";
 import { heldBack } from "../../src/console/heldBack.ts";
 import { createMemory } from "../../src/console/memory.ts";
 import { createPoll } from "../../src/console/poll.ts";
@@ -30,6 +30,8 @@ let customers: Customer[];
 /** What the login host refuses each with, by number; all others get through. */
 let refuse: (number: number) => Error | undefined;
 let tried: number[];
+/** Whose ticket is kept, by number. */
+let keeping: Set<number>;
 let triedAtOnce: number;
 let mostTriedAtOnce: number;
 let recorded: CustomersResult[];
@@ -46,6 +48,7 @@ after(() => closeLog());
 beforeEach(() => {
   lines = [];
   tried = [];
+  keeping = new Set();
   recorded = [];
   clock = 1_000_000;
   triedAtOnce = mostTriedAtOnce = 0;
@@ -71,7 +74,10 @@ function setUp(concurrency: number): void {
   const monotonicMs = () => clock;
   const turns = createTurns(concurrency);
   const means = { pollMs: POLL_MS, monotonicMs, aside: turns.aside };
-  const { step: getTicket, takeNews } = heldBack(exchange, means, giveUp.signal, log);
+  const { step, witnessed, takeNews } = heldBack(exchange, means, giveUp.signal, log);
+  const getTicket = witnessed(async (tenant) =>
+    keeping.has(numberOf(tenant)) ? "7T:kept" : await step(tenant)
+  );
   const memory = createMemory(POLL_MS, 30_000, "login.example", monotonicMs);
   const around = { memory, secrets: new Set<string>(), telemetry: undefined, log };
   const record = (result: CustomersResult) => recorded.push(result);
@@ -97,8 +103,12 @@ async function* loadCustomers() {
   yield* await Promise.resolve(customers);
 }
 
+function numberOf({ contextIdentifier }: { contextIdentifier: string }): number {
+  return Number(contextIdentifier.slice("Cust".length));
+}
+
 async function exchange({ contextIdentifier }: Tenant): Promise<string> {
-  const number = Number(contextIdentifier.slice("Cust".length));
+  const number = numberOf({ contextIdentifier });
   tried.push(number);
   mostTriedAtOnce = Math.max(mostTriedAtOnce, ++triedAtOnce);
   await new Promise((resolve) => setImmediate(resolve));
@@ -163,6 +173,18 @@ describe("a secret that SuperOffice refuses for 1,000 customers", () => {
     assert.equal((await poll()).loggedOn, 5);
   });
 
+  test("that is met by one customer again and again is that customer's", async () => {
+    customers = makeCustomers(1);
+    const { step, takeNews } = heldBack(
+      exchange,
+      { pollMs: POLL_MS, monotonicMs: () => clock, aside: createTurns(32).aside },
+      giveUp.signal,
+      log,
+    );
+    for (let times = 0; times < 6; times++) await assert.rejects(step(customers[0]!), DeniedError);
+    assert.equal(takeNews(), undefined);
+  });
+
   test("that changes its cause is said anew", async () => {
     await poll();
     refuse = () => new NetworkError("login.example could not be reached");
@@ -172,11 +194,13 @@ describe("a secret that SuperOffice refuses for 1,000 customers", () => {
 
   test("ends the waiting when the console gives up", async () => {
     refuse = () => {
-      if (tried.length === 40) giveUp.abort(new Error("stop"));
+      if (tried.length === 40) giveUp.abort(new StoppedError("The console stops"));
       return new DeniedError("Denied");
     };
-    await poll();
+    const { givenUp, heldBack } = await poll() as unknown as Record<string, number>;
     assert.ok(tried.length < 100);
+    assert.equal(heldBack, 0, "who waited was given up");
+    assert.ok(givenUp! > 0);
   });
 });
 
@@ -217,6 +241,58 @@ test("few customers are tried all at each poll, so that none waits for another's
   denied.delete(6);
   assert.equal((await poll()).loggedOn, 1);
   assert.ok(tried.includes(6));
+});
+
+describe("where others log on with tickets that are kept", () => {
+  const isNew = (number: number) => number > 20;
+  const aboutAll = () => warnings().filter(({ customer }) => customer === undefined);
+
+  beforeEach(() => {
+    customers = makeCustomers(20);
+    keeping = new Set(customers.map(numberOf));
+  });
+
+  test("new customers that are all refused are told and recorded alone, and left alone for longer each time", async () => {
+    await poll();
+    customers = makeCustomers(40);
+    refuse = (number) => isNew(number) ? new DeniedError("Denied") : undefined;
+    assert.equal((await poll()).failed, 20);
+    assert.deepEqual(aboutAll(), []);
+    assert.equal(new Set(errorsRecorded()).size, 20);
+    assert.equal(tried.filter((number) => !isNew(number)).length, 1, "one shows that it is not all");
+    assert.equal((await poll()).waiting, 20);
+    assert.deepEqual(tried, [], "nobody is tried for them any more");
+  });
+
+  test("a new customer among 200 that are refused gets in at once", async () => {
+    await poll();
+    customers = makeCustomers(221);
+    refuse = (number) => isNew(number) && number < 221 ? new DeniedError("Denied") : undefined;
+    const { loggedOn, failed, heldBack } = await poll();
+    assert.deepEqual([loggedOn, failed, heldBack], [21, 200, 0]);
+  });
+
+  test("a secret that is refused to one of them, too, is everybody's trouble", async () => {
+    await poll();
+    customers = makeCustomers(40);
+    refuse = () => new DeniedError("Denied");
+    const { loggedOn, failed, heldBack } = await poll();
+    assert.deepEqual([loggedOn, failed + heldBack], [20, 20]);
+    assert.equal(aboutAll().length, 1);
+    assert.match(aboutAll()[0]!.message, / 20 customers wait/);
+    assert.deepEqual(errorsRecorded(), []);
+    refuse = () => undefined;
+    assert.equal((await poll()).loggedOn, 40);
+  });
+
+  test("who is active no more is not tried for the others", async () => {
+    await poll();
+    customers = makeCustomers(40).slice(20);
+    clock += POLL_MS;
+    refuse = (number) => isNew(number) ? new DeniedError("Denied") : undefined;
+    await poll();
+    assert.ok(tried.every(isNew));
+  });
 });
 
 describe("where somebody gets through", () => {
