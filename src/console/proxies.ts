@@ -28,9 +28,10 @@ export function proxyFor(url: URL, proxies: Proxies | undefined): Proxy | undefi
 
 /** Whether an entry of `NO_PROXY` names a host: `*`, or a name with all that is below it, or an address; with a port or for all. */
 function isNamedBy(entry: string, { hostname, port, protocol }: URL): boolean {
-  if (entry === "*" || (isIPv6(entry) && new URL(`http://[${entry}]`).hostname === hostname)) {
-    return true;
-  }
+  if (entry === "*") return true;
+  // One with a zone (fe80::1%eth0) stands in no address.
+  const address = `http://[${entry}]`;
+  if (isIPv6(entry) && URL.canParse(address)) return new URL(address).hostname === hostname;
   const [, name = "", only] = entry.match(/^(?:\*?\.)?(.+?)(?::(\d+))?$/) ?? [];
   if (only !== undefined && only !== (port || (protocol === "https:" ? "443" : "80"))) return false;
   const host = name.replace(/\.$/, "");

@@ -84,7 +84,9 @@ export function createResultWriter(
         continue;
       }
       // A later result is the one that counts.
-      if (!waiting.has(id)) locked.set(id, result);
+      const later = waiting.get(id);
+      if (later === undefined) locked.set(id, result);
+      else waiting.set(id, together(later, result));
       const times = (timesLocked.get(id) ?? 0) + 1;
       timesLocked.set(id, times);
       if (times === TOLD_TIMES) sayLocked(contextIdentifier);
@@ -110,7 +112,7 @@ export function createResultWriter(
   }
 
   function startWithLocked(): void {
-    for (const [id, result] of locked) if (!waiting.has(id)) waiting.set(id, result);
+    for (const [id, result] of locked) waiting.set(id, result);
     locked.clear();
     start();
   }
@@ -130,8 +132,9 @@ export function createResultWriter(
 
   return {
     add(result) {
+      const earlier = waiting.get(result.id) ?? locked.get(result.id);
       locked.delete(result.id);
-      waiting.set(result.id, result);
+      waiting.set(result.id, together(result, earlier));
       startWhenDue();
     },
     write: writeAll,
@@ -147,4 +150,13 @@ export function createResultWriter(
       return allWritten && locked.size === 0;
     },
   };
+}
+
+/** A failure does not undo an earlier success that waits to be written: that it waits is chance. */
+function together(result: CustomersResult, earlier: CustomersResult | undefined): CustomersResult {
+  const isSame = earlier?.contextIdentifier === result.contextIdentifier &&
+    earlier.systemUserToken === result.systemUserToken;
+  if (!isSame) return result;
+  const { syncedAt, worked } = earlier;
+  return { ...result, syncedAt: result.syncedAt ?? syncedAt, worked: result.worked ?? worked };
 }

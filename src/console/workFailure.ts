@@ -46,8 +46,8 @@ function reasonsOf(error: unknown): string {
     at = at.cause, depth++
   ) {
     // An attempt at several addresses says nothing itself.
-    const { message, code } = (at as AggregateError).errors?.[0] ?? at;
-    const reason = String(message || code || at.name);
+    const { message, code } = at.message ? at : (at as AggregateError).errors?.[0] ?? at;
+    const reason = textOf(message || code || at.name);
     if (!messages.some((earlier) => earlier.includes(reason))) messages.push(reason);
   }
   return messages.join(": ");

@@ -4,7 +4,7 @@ import type { Logger } from "@logtape/logtape";
 import type { Secrets } from "../console/wanted.ts";
 import { SettingsError } from "./errors.ts";
 import { readSettings, type Target } from "./settings.ts";
-import { type SettingsTexts, watchSettingsFiles } from "./settingsFiles.ts";
+import { type SettingsFault, type SettingsTexts, watchSettingsFiles } from "./settingsFiles.ts";
 import { mergeVariables, OWN_VARIABLES, secretsOf, type Variables } from "./variables.ts";
 
 /** Whether client secret or private key were replaced since the last time that it was asked. */
@@ -15,9 +15,6 @@ const TAKEN_UNDER_WAY = [
   "SUPEROFFICE_PRIVATE_KEY",
   "SUPEROFFICE_PRIVATE_KEY_FILE",
 ];
-
-/** Where client secret and private key are meant for. */
-const WHERE = ["SUPEROFFICE_ENVIRONMENT", "SUPEROFFICE_LOGIN_URL"];
 
 /** Anything else that stands before a `=` may be a line of a key. */
 function known(names: string[]): string[] {
@@ -43,21 +40,26 @@ export async function followSettings(
   let hasNews = false;
   let last = variables;
 
-  async function take(texts: SettingsTexts): Promise<void> {
+  async function take(texts: SettingsTexts | SettingsFault): Promise<void> {
+    if ("fault" in texts) {
+      log.warn("The settings changed; the old ones stay in use. {problem}", {
+        problem: texts.fault,
+      });
+      return;
+    }
     const changed = mergeVariables(texts.env, own);
     for (const secret of secretsOf(changed)) secrets.add(secret);
     const names = Object.keys({ ...last, ...changed }).filter((name) =>
       last[name] !== changed[name]
     );
     try {
-      const { clientSecret, privateKey } = (await readSettings(changed, [], texts.key)).target;
+      const settings = await readSettings(changed, [], texts.key);
+      const { loginUrl, clientSecret, privateKey } = settings.target;
       secrets.add(clientSecret);
-      const elsewhere = names.filter((name) => WHERE.includes(name));
-      if (elsewhere.length > 0) {
+      if (loginUrl !== target.loginUrl) {
         log.warn(
-          "{names}: what changed there counts from the next start, and with it client secret and private key, which are " +
-            "not meant for the login host of now.",
-          { names: elsewhere.join(", ") },
+          "SUPEROFFICE_ENVIRONMENT or SUPEROFFICE_LOGIN_URL changed: that counts from the next start, and with it client " +
+            "secret and private key, which are not meant for the login host of now.",
         );
         return;
       }
@@ -65,13 +67,15 @@ export async function followSettings(
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
       log.warn("The settings changed, and are not right; the old ones stay in use. {problem}", {
-        problem: error.message,
+        problem: error.faults.join("; "),
       });
       return;
     }
     hasNews = true;
-    log.info("The settings changed: client secret and private key were read again.");
     const others = known(names).filter((name) => !TAKEN_UNDER_WAY.includes(name));
+    if (names.length === 0 || names.some((name) => TAKEN_UNDER_WAY.includes(name))) {
+      log.info("The settings changed: client secret and private key were read again.");
+    }
     last = changed;
     if (others.length > 0) {
       log.warn("{names}: what changed there counts from the next start.", {
@@ -87,7 +91,7 @@ export async function followSettings(
   }
   // At a terminal it says that the terminal is gone, which ends the process.
   if (!process.stdout.isTTY) process.on("SIGHUP", () => void lookNow());
-  if (isFenced()) process.on("message", (texts) => void take(texts as SettingsTexts));
+  if (isFenced()) process.on("message", (texts) => void take(texts as SettingsTexts | SettingsFault));
 
   return async () => {
     await lookNow();

@@ -107,7 +107,7 @@ export function readRunSettings(variables: Variables): RunSettings {
     shutdownMs: data.SHUTDOWN_SECONDS,
     work: data.WORK,
     workTimeoutMs: data.WORK_TIMEOUT_SECONDS,
-    colours: variables["NO_COLOR"] !== undefined
+    colours: variables["NO_COLOR"] !== undefined || variables["FORCE_COLOR"] === "0"
       ? false
       : variables["FORCE_COLOR"] !== undefined
       ? true

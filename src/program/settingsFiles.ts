@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
-import { readText } from "./readText.ts";
+import { stat } from "node:fs/promises";
+import { sleep } from "../console/sleep.ts";
+import { readText, type TextFormError } from "./readText.ts";
 import { mergeVariables, type Variables } from "./variables.ts";
 
 /** What the files hold that settings come from. Secrets. */
@@ -10,17 +12,32 @@ export interface SettingsTexts {
   key: string | undefined;
 }
 
+/** Why they cannot be read, for people. */
+export interface SettingsFault {
+  fault: string;
+}
+
+/** A disk that is gone may never answer. */
+const LONGEST_LOOK_MS = 1000;
+
 /**
- * Gives what looks at `.env` and the key file, and gives their texts where they are not what they were the last time, else
- * undefined. Of what they held only a digest is kept.
+ * Gives what looks at `.env` and the key file, and gives their texts, or why they cannot be read, where that is not what it was
+ * the last time, else undefined. Of what they held only a digest is kept. What is no plain file, such as a pipe, can be read
+ * once, and does not change.
  *
  * @param own the process's own variables, which come before those of `.env`
  */
 export async function watchSettingsFiles(
   own: Variables,
-): Promise<() => Promise<SettingsTexts | undefined>> {
-  // What cannot be read for now has not changed.
-  const look = () => readTexts(own).catch(() => undefined);
+): Promise<() => Promise<SettingsTexts | SettingsFault | undefined>> {
+  let reading: Promise<SettingsTexts | SettingsFault> | undefined;
+  async function look(): Promise<SettingsTexts | SettingsFault | undefined> {
+    reading ??= readTexts(own).finally(() => reading = undefined);
+    const ended = new AbortController();
+    const given = await Promise.race([reading, sleep(LONGEST_LOOK_MS, ended.signal)]);
+    ended.abort();
+    return given ?? undefined;
+  }
   const first = await look();
   let seen = first && digestOf(first);
   return async () => {
@@ -33,21 +50,31 @@ export async function watchSettingsFiles(
   };
 }
 
-async function readTexts(own: Variables): Promise<SettingsTexts> {
-  const env = await readIfThere(".env") ?? "";
-  const keyFile = mergeVariables(env, own)["SUPEROFFICE_PRIVATE_KEY_FILE"];
-  return { env, key: keyFile && await readIfThere(keyFile) };
+async function readTexts(own: Variables): Promise<SettingsTexts | SettingsFault> {
+  let path = ".env";
+  try {
+    const env = await readIfThere(path) ?? "";
+    const keyFile = mergeVariables(env, own)["SUPEROFFICE_PRIVATE_KEY_FILE"];
+    if (keyFile === undefined) return { env, key: undefined };
+    path = keyFile;
+    return { env, key: await readIfThere(path) };
+  } catch (error) {
+    const { message, remedy } = error as TextFormError;
+    return {
+      fault: `${path} cannot be read: ${message}${remedy === undefined ? "" : `. ${remedy}`}`,
+    };
+  }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readText(path);
+    return (await stat(path)).isFile() ? await readText(path) : undefined;
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return undefined;
     throw error;
   }
 }
 
-function digestOf(texts: SettingsTexts): string {
+function digestOf(texts: SettingsTexts | SettingsFault): string {
   return createHash("sha256").update(JSON.stringify(texts)).digest("hex");
 }

@@ -46,6 +46,9 @@ export const OWN_VARIABLES = [
 /** Those that the libraries read. */
 export const LIBRARY_VARIABLES = ["OTEL_*", "PG*", "JEST_WORKER_ID", "UNDICI_NO_WASM_SIMD"];
 
+/** The two ways to name the private key. */
+const KEY_VARIABLES = ["SUPEROFFICE_PRIVATE_KEY", "SUPEROFFICE_PRIVATE_KEY_FILE"];
+
 /** Those that a work script has no business with. */
 const SECRET_VARIABLES = ["DATABASE_URL", "SUPEROFFICE_CLIENT_SECRET", "SUPEROFFICE_PRIVATE_KEY"];
 
@@ -58,14 +61,14 @@ const LOOPBACK = "localhost,127.0.0.1,::1,[::1]";
  * them comes a warning, a sentence, for each slip in a name, and where others may read `.env`.
  */
 export async function takeVariables(): Promise<{ variables: Variables; warnings: string[] }> {
-  const inFile = await readEnvFile();
+  const text = await readEnvFile();
   const inProcess = environment();
-  const variables = together(inFile, inProcess);
+  const variables = together(text, inProcess);
   for (const name of SECRET_VARIABLES) delete process.env[name];
   hideProxyCredentials(variables);
   // Others may mean a short name as it is.
   const names = Object.keys(inProcess).filter((name) => name.length > "LOG_FILE".length);
-  const warnings = misspelt([...new Set([...Object.keys(inFile), ...names])], variables);
+  const warnings = misspelt([...new Set([...Object.keys(parseEnv(text)), ...names])], variables);
   const fault = namesNoTarget(variables) ? undefined : await faultOfRights(".env");
   return { variables, warnings: fault === undefined ? warnings : [...warnings, fault] };
 }
@@ -98,19 +101,18 @@ export async function readVariables(): Promise<Variables> {
   return together(await readEnvFile(), environment());
 }
 
-async function readEnvFile(): Promise<Variables> {
-  const text = await readText(".env").catch((error) => {
+async function readEnvFile(): Promise<string> {
+  return await readText(".env").catch((error) => {
     if (error.code === "ENOENT") return "";
     const { message, remedy } = error;
     throw new SettingsError([
       `.env cannot be read: ${message}${remedy === undefined ? "" : `. ${remedy}`}`,
     ]);
   });
-  return mergeVariables(text, {});
 }
 
-function together(inFile: Variables, inProcess: Variables): Variables {
-  const all = { ...inFile, ...inProcess };
+function together(text: string, inProcess: Variables): Variables {
+  const all = mergeVariables(text, inProcess);
   // OpenTelemetry's exporters read the environment themselves.
   for (const [name, value] of Object.entries(all)) {
     if (name.startsWith("OTEL_")) process.env[name] ??= value;
@@ -118,9 +120,16 @@ function together(inFile: Variables, inProcess: Variables): Variables {
   return all;
 }
 
-/** What the text of a file `.env` and a process's own variables come to. The own come first; an empty one counts as not set. */
+/**
+ * What the text of a file `.env` and a process's own variables come to. The own come first, also where they name the private key
+ * in the other way; an empty one counts as not set.
+ */
 export function mergeVariables(file: string, own: Variables): Variables {
-  return withoutEmpty({ ...parseEnv(file), ...withoutEmpty(own) });
+  const inFile: Variables = parseEnv(file);
+  if (KEY_VARIABLES.some((name) => own[name]?.trim())) {
+    for (const name of KEY_VARIABLES) delete inFile[name];
+  }
+  return withoutEmpty({ ...inFile, ...withoutEmpty(own) });
 }
 
 /** What the process may see of its environment: on Deno it may be what this program knows, and nothing else. */
@@ -148,7 +157,7 @@ export function secretsOf(variables: Variables): string[] {
     databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/s)?.[1],
     // Without a password, what stands before the @ is one.
     ...PROXY_NAMES.map((name) =>
-      variables[name]?.match(/^(?:[^:/]+:\/\/)?(?:[^:@/]*:)?(.+)@/s)?.[1]
+      variables[name]?.match(/^(?:[^:/]+:\/\/)?(?:[^:@/]*:(?!@))?(.+?):?@/s)?.[1]
     ),
   ];
   return [clientSecret, ...passwords.filter((text) => text !== undefined).flatMap(decodedToo)];
