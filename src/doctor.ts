@@ -25,8 +25,7 @@ The first ✗ is the one to mend first.
 
 The settings are the console's own (src/main.ts --help lists them); with none at all the demo is checked.
 Together with --demo, SUPEROFFICE_PRIVATE_KEY, SUPEROFFICE_PRIVATE_KEY_FILE and SUPEROFFICE_CLIENT_SECRET of the
-environment (not of .env) replace
-the demo's own, so that you can break them and see what the doctor says.
+environment (not of .env) replace the demo's own, so that you can break them and see what the doctor says.
 
 It waits 7 seconds for the database and for each answer, or as long as REQUEST_TIMEOUT_SECONDS says where that is set.
 

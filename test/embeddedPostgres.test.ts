@@ -1,5 +1,7 @@
 // The embedded Postgres has one session; what its clients do must not mix.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectTo } from "node:net";
 import { test } from "node:test";
 import postgres from "postgres";
 import { startEmbeddedPostgres } from "../fixtures/embeddedPostgres.ts";
@@ -29,6 +31,16 @@ test("the embedded Postgres", async (t) => {
     assert.deepEqual(done, ["one", "other"]);
     const names = (await other`select name from things`).map(({ name }) => name);
     assert.deepEqual(names, ["first", "third", "second"]);
+  });
+
+  await t.test("a client that asks for Kerberos first is told no, as for TLS", async () => {
+    const { port, hostname } = new URL(database.databaseUrl);
+    const socket = connectTo(Number(port), hostname);
+    socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 48]));
+    const [answer] = await once(socket, "data");
+    socket.destroy();
+    assert.equal(String(answer), "N");
+    assert.deepEqual([...await connect()`select 1 as one`], [{ one: 1 }]);
   });
 
   await t.test("an error is that client's alone", async () => {

@@ -88,6 +88,26 @@ test("the third sample resumes where its last run that ended well began, and beg
   await standIn.close();
 });
 
+test("in a console that runs on, each run goes on from the one before", async () => {
+  const { sql, databaseUrl } = database;
+  await fillTable(sql, threeTenants.slice(0, 1));
+  const script = join(emptyFolder(), "since.ts");
+  await writeFile(
+    script,
+    `export default async ({ lastSync }) => ({ summary: "since " + lastSync?.toISOString() });`,
+  );
+  const variables = { ...settings, DATABASE_URL: databaseUrl, POLL_SECONDS: "1" };
+  const child = startConsole(["--work", script], variables);
+  await child.waitFor(/: since /, 3);
+  child.signal("SIGTERM");
+  assert.equal(await child.ended, 0);
+  const since = [...child.output().matchAll(/: since (\S+)/g)].map(([, when]) => when);
+  assert.equal(since[0], "undefined");
+  assert.ok(since[2]! > since[1]!, since.join(", "));
+  assert.notEqual(since[1], "undefined");
+  await fillTable(sql, threeTenants);
+});
+
 test("a work script that throws fails its customer alone, with the script's line", async () => {
   const folder = emptyFolder();
   const path = join(folder, "sync.ts");

@@ -22,7 +22,8 @@ export class WorkBlocksError extends ExplainedError {
 /** The console was told to stop before this customer was done. */
 export class StoppedError extends ExplainedError {
   static override readonly code = "STOPPED";
-  static override readonly remedy = "Nothing: the customer is taken again after the next start.";
+  static override readonly remedy =
+    "Nothing needs to be done: the customer is taken again after the next start.";
 }
 
 /** A customer was refused as all are, or not tried for that: it is the application, or its settings. */

@@ -70,6 +70,8 @@ export function createPoll(
   { memory, telemetry, log }: PollSurroundings,
   stop: AbortSignal,
 ): Poll {
+  let nobodyIsActive = false;
+
   async function poll(customers: AsyncIterable<Customer>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
     const counts = { ...NOBODY };
@@ -77,6 +79,7 @@ export function createPoll(
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
+    let isAnybodyHere = false;
     progress?.begin();
 
     async function visitInTurn(customer: Customer, turn: Turn | Promise<Turn>): Promise<void> {
@@ -99,6 +102,7 @@ export function createPoll(
     try {
       for await (const customer of customers) {
         if (stop.aborted) break;
+        isAnybodyHere = true;
         roll.isHere(customer);
         const taken = memory.take(customer);
         if (taken !== "taken") counts[taken]++;
@@ -123,6 +127,7 @@ export function createPoll(
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
+      if (complete && !stop.aborted) tellIfNobodyIsActive(!isAnybodyHere);
       log.info(
         (complete ? "Poll done" : "Poll broken off") +
           " in {durationMs} ms: {loggedOn} logged on" +
@@ -153,6 +158,12 @@ export function createPoll(
         customers: failed + heldBack + stillInHand,
       },
     );
+  }
+
+  /** Once, until somebody is. */
+  function tellIfNobodyIsActive(isNobody: boolean): void {
+    if (isNobody && !nobodyIsActive) log.info("The table customers holds nobody who is active.");
+    nobodyIsActive = isNobody;
   }
 
   return telemetry === undefined ? poll : withSpan(poll, telemetry.span);

@@ -49,10 +49,14 @@ export interface LoadedWork {
   fileName: string;
 }
 
+const STILL_RUNNING =
+  "The work script's last run here was given up and has not ended yet, so that no other is begun: it should end when `signal` " +
+  "is aborted";
+
 /**
  * Runs a work script for one customer after the other. It ends when the script and all its requests have; earlier where it
  * fails: throws what the script's `fetch` threw where the script let that pass, and {@link WorkError} for anything else, also
- * for what the script did not wait for. What of that fails later is told to `failLate`, once.
+ * for what the script did not wait for; also while a run that was given up has not ended. What of that fails later is told to `failLate`, once.
  *
  * @param timeoutMs a script that takes longer has lost its way, and would keep its slot for ever
  * @param giveUp ends the work
@@ -64,11 +68,14 @@ export function createWork(
   giveUp: AbortSignal,
 ): RunWork {
   const lastSyncOf = createLastSync();
+  /** By the customer's row, whose script has not ended yet, be it given up long ago. */
+  const running = new Set<string>();
   // What several customers share, such as an exchange or a connection, is nobody's work.
   const ownCall: Call = (tenant, request) => leaveWork(() => call(tenant, request));
 
   return async (customer, { principal, api, ticket }, log, failLate) => {
-    const { contextIdentifier } = customer;
+    const { id, contextIdentifier } = customer;
+    if (running.has(id)) throw new WorkError(STILL_RUNNING);
     const ending = new AbortController();
     const { signal } = ending;
     const failed = new Promise<never>((_, reject) =>
@@ -98,23 +105,27 @@ export function createWork(
         await handBack(contextIdentifier);
       }
     };
+    async function runScript(): Promise<unknown> {
+      running.add(id);
+      try {
+        return await run({
+          contextIdentifier,
+          api,
+          principal,
+          ticket,
+          get lastSync() {
+            return lastSyncOf(customer, log);
+          },
+          log,
+          signal,
+          fetch: ownFetch,
+        });
+      } finally {
+        running.delete(id);
+      }
+    }
     async function work(): Promise<string | undefined> {
-      const returned = await runAtWork(
-        { contextIdentifier, fail },
-        () =>
-          run({
-            contextIdentifier,
-            api,
-            principal,
-            ticket,
-            get lastSync() {
-              return lastSyncOf(customer, log);
-            },
-            log,
-            signal,
-            fetch: ownFetch,
-          }),
-      );
+      const returned = await runAtWork({ contextIdentifier, fail }, runScript);
       // What was not waited for fails here, and not after the customer's success was told.
       do {
         await Promise.allSettled(underWay);

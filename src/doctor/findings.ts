@@ -18,7 +18,7 @@ export interface Found<T> {
   text: string;
   details?: string[];
   /** What is wrong all the same. */
-  fault?: Error;
+  fault?: Error | undefined;
 }
 
 type Present<N> = { [K in keyof N]-?: Exclude<N[K], undefined> };

@@ -24,13 +24,15 @@ export const ADVICE: Record<string, Advice> = {
     likely:
       "SUPEROFFICE_CLIENT_SECRET is another application's or environment's, or was replaced in the developer " +
       "portal; or the row's system_user_token is not this customer's",
-    here: "Set here: SUPEROFFICE_ENVIRONMENT, SUPEROFFICE_CLIENT_SECRET.",
+    here:
+      "Set here: SUPEROFFICE_ENVIRONMENT, SUPEROFFICE_CLIENT_SECRET; the row's token: npm run customers -- add … " +
+      "--token-stdin --replace.",
   },
   NEEDS_REAPPROVAL: { means: "the application changed since the customer approved it" },
   APPROVAL_EXPIRED: { means: "the approval is not valid any more" },
   TOKEN_MISSING: {
     means: "the row holds no system user token",
-    here: "Done here: npm run customers -- add … --replace.",
+    here: "Done here: npm run customers -- add … --token-stdin --replace.",
   },
   CONTEXT_IDENTIFIER_WRONG: {
     means: "the row's context identifier cannot be one; nothing was asked",
@@ -135,7 +137,8 @@ export const ADVICE: Record<string, Advice> = {
     means: "your work script threw; the line names where",
     here: (error) =>
       (error?.cause as Error | undefined)?.name === "NotCapable"
-        ? "On Deno it gets more by flags of Deno's own, such as --allow-net=api.example.com (src/program/security.md)."
+        ? "On Deno it gets more by flags of Deno's own, such as --allow-net=api.example.com or --allow-write=report.csv " +
+          "(src/program/security.md)."
         : error?.message.includes("did not end within")
         ? "Set here: WORK_TIMEOUT_SECONDS."
         : "",

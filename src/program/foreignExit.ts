@@ -2,7 +2,7 @@
 import process from "node:process";
 import { whoIsAtWork } from "../console/atWork.ts";
 import { placeOf } from "../console/workFailure.ts";
-import { endsItself } from "./exit.ts";
+import { endsItself, EXIT_FAILED, exitNow } from "./exit.ts";
 import { printNow } from "./output.ts";
 import { printable } from "./printable.ts";
 
@@ -31,6 +31,9 @@ export function tellForeignExit(fileName: string): void {
       "work included. Have it return instead, or throw what failed.";
     printNow();
     process.stderr.write(`${printable(line)}\n`);
+    // It may have said that all is well.
+    const { Deno = process } = globalThis as { Deno?: { exitCode: unknown } };
+    exitNow(Number(Deno.exitCode) || EXIT_FAILED);
   }
   // Deno.exit is heard of in this way alone.
   if ("Deno" in globalThis) globalThis.addEventListener("unload", tell);

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { catchTimerErrors } from "../console/atWork.ts";
 import type { LoadedWork } from "../console/work.ts";
 import { SettingsError } from "./errors.ts";
@@ -16,7 +17,9 @@ export async function loadWork(path: string): Promise<LoadedWork> {
   tellForeignExit(basename(file));
   const module = await import(pathToFileURL(file).href).catch((cause) => {
     throw new SettingsError([
-      `WORK or --work: ${path} cannot be loaded: ${cause.message.replaceAll("\n", " ")}`,
+      `WORK or --work: ${path} cannot be loaded: ${
+        stripVTControlCharacters(cause.message).replaceAll("\n", " ")
+      }`,
     ]);
   });
   if (typeof module.default !== "function") {

@@ -72,7 +72,7 @@ export async function followSettings(
       return;
     }
     hasNews = true;
-    const others = known(names).filter((name) => !TAKEN_UNDER_WAY.includes(name));
+    const others = known(names).filter((name) => !TAKEN_UNDER_WAY.includes(name)).sort();
     if (names.length === 0 || names.some((name) => TAKEN_UNDER_WAY.includes(name))) {
       log.info("The settings changed: client secret and private key were read again.");
     }
@@ -91,7 +91,9 @@ export async function followSettings(
   }
   // At a terminal it says that the terminal is gone, which ends the process.
   if (!process.stdout.isTTY) process.on("SIGHUP", () => void lookNow());
-  if (isFenced()) process.on("message", (texts) => void take(texts as SettingsTexts | SettingsFault));
+  if (isFenced()) {
+    process.on("message", (texts) => void take(texts as SettingsTexts | SettingsFault));
+  }
 
   return async () => {
     await lookNow();

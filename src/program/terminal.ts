@@ -51,5 +51,6 @@ export function faultOfToken(token: string): string | undefined {
     return "The token holds a line break, a control character or bytes that are not UTF-8.";
   }
   if (token !== token.trim()) return "The token begins or ends with a blank.";
+  if (/^["']|["']$/.test(token)) return "The token stands in quotation marks: leave them out.";
   return undefined;
 }

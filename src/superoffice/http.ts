@@ -25,19 +25,19 @@ export interface HttpRequest {
   purpose: string;
   url: string;
   /** `GET` where it is not said. */
-  method?: string;
-  headers?: Record<string, string>;
+  method?: string | undefined;
+  headers?: Record<string, string> | undefined;
   body?: string | Uint8Array<ArrayBuffer> | undefined;
   /** How long it may take, to the answer's last byte, in milliseconds; 30,000 where it is not said. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Ends the request. */
   signal?: AbortSignal | undefined;
   /** How long the answer may be; 1 MiB where it is not said. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** The tenant that it is for, where it is not for all, for a `send` that tells them apart. */
   contextIdentifier?: string | undefined;
   /** Whether a second time could do the work twice, for a `send` that repeats what failed. */
-  onceOnly?: boolean;
+  onceOnly?: boolean | undefined;
 }
 
 /** The answer to a request. */

@@ -259,7 +259,11 @@ describe("where others log on with tickets that are kept", () => {
     assert.equal((await poll()).failed, 20);
     assert.deepEqual(aboutAll(), []);
     assert.equal(new Set(errorsRecorded()).size, 20);
-    assert.equal(tried.filter((number) => !isNew(number)).length, 1, "one shows that it is not all");
+    assert.equal(
+      tried.filter((number) => !isNew(number)).length,
+      1,
+      "one shows that it is not all",
+    );
     assert.equal((await poll()).waiting, 20);
     assert.deepEqual(tried, [], "nobody is tried for them any more");
   });

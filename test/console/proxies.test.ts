@@ -25,6 +25,7 @@ const cases: [address: string, noProxy: string[], expected: Proxies["https"]][] 
   ["http://[fd00::1]:4318", ["fd00:0:0::1"], undefined],
   ["http://[fd00::1]:4318", ["fd00::1"], undefined],
   ["http://[fd00::1]:4318", ["[fd00::2]", "fd00::"], http],
+  ["http://[fd00::1]:4318", ["fe80::1%eth0"], http],
   // This machine itself, whatever NO_PROXY says.
   ["http://localhost:5000", [], undefined],
   ["http://127.0.0.1:5000", [], undefined],

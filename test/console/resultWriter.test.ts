@@ -55,6 +55,24 @@ test("results are gathered and written together", async () => {
   assert.deepEqual(batches, [[result("1"), result("2")]]);
 });
 
+test("a failure that comes before an earlier success is written does not undo it", async () => {
+  const worked = { beganAt: new Date("2026-11-24T06:00:01Z"), resumed: false };
+  writer.add({ ...result("1"), worked });
+  writer.add(result("1", "The work script failed"));
+  // Of another tenant, the row is another's.
+  writer.add({ ...result("2"), worked });
+  writer.add({ ...result("2", "Denied"), contextIdentifier: "Cust9" });
+  await writer.flush();
+  const { syncedAt } = result("1");
+  assert.deepEqual(
+    batches.flat().map(({ error, ...written }) => [error, written.syncedAt, written.worked]),
+    [
+      ["The work script failed", syncedAt, worked],
+      ["Denied", null, null],
+    ],
+  );
+});
+
 test("a thousand results are written without being asked for", async () => {
   for (let id = 0; id < 2500; id++) writer.add(result(`${id}`));
   await writer.flush();
@@ -126,7 +144,8 @@ test("a later result takes the place of one whose row was locked", async () => {
   };
   writer.add(result("1"));
   assert.equal(await writer.flush(), true);
-  assert.deepEqual(batches, [[result("1")], [result("1", "failed")]]);
+  const { syncedAt } = result("1");
+  assert.deepEqual(batches, [[result("1")], [{ ...result("1", "failed"), syncedAt }]]);
 });
 
 test("a customer's token is hidden while its row is written, and while that is told", async () => {

@@ -72,7 +72,9 @@ describe("a work script", () => {
       const file = { run: script, fileName: "sync.ts" };
       const runWork = createWork(file, denied, 60_000, giveUp.signal);
       return await Promise.all(
-        lastWorks.map((lastWork) => runWork({ ...customer, lastWork }, loggedOn, ownLog, () => {})),
+        lastWorks.map((lastWork, index) =>
+          runWork({ ...customer, id: `${index}`, lastWork }, loggedOn, ownLog, () => {})
+        ),
       );
     };
     assert.deepEqual(await run(asks, [new Date(7), null]), ["7", "undefined"]);
@@ -125,6 +127,33 @@ describe("a work script", () => {
     const error = { code: "WORK_FAILED", message: "The work script did not end within 0.02 s" };
     await assert.rejects(working, error);
     await assert.rejects(fetchLate(), error);
+  });
+
+  test("that was given up and goes on is not started a second time until it has ended", async () => {
+    let end = (): void => {};
+    let runs = 0;
+    const run = () => {
+      runs++;
+      return new Promise<void>((resolve) => end = resolve);
+    };
+    const runWork = createWork({ run, fileName: "sync.ts" }, denied, 20, giveUp.signal);
+    const once = (id: string) => runWork({ ...customer, id }, loggedOn, log, () => {});
+    await assert.rejects(once("1"), /did not end within 0.02 s/);
+    await assert.rejects(once("1"), /last run here was given up and has not ended yet/);
+    assert.equal(runs, 1);
+    end();
+    await new Promise((resolve) => setImmediate(resolve));
+    await assert.rejects(once("1"), /did not end within/);
+    await assert.rejects(once("2"), /did not end within/);
+    assert.equal(runs, 3);
+  });
+
+  test("that throws an error with a list of its own is quoted as it says it", async () => {
+    const run = () =>
+      Promise.reject(Object.assign(new Error("contact 17: no name"), { errors: ["no name"] }));
+    await assert.rejects(work(run), /failed: contact 17: no name$/);
+    const unreached = () => Promise.reject(new AggregateError([new Error("refused")]));
+    await assert.rejects(work(unreached), /failed.*: refused$/);
   });
 
   test("that ended in its time is not told later that it did not", async () => {
