@@ -6,20 +6,19 @@ import { UnexpectedError } from "./errors.ts";
 export function explain(error: unknown): Explanation {
   const explained = isExplained(error) ? error : unexpected(error);
   const { message, code } = explained;
-  return { problem: inThisRuntime(message), remedy: remedyOf(explained), code };
+  return { problem: inThisRuntime(message), remedy: inThisRuntime(remedyOf(explained)), code };
 }
 
 /** What to do about an error: its own remedy, and where that is set here. */
 export function remedyOf(error: Error & { code: string; remedy: string }): string {
   const here = ADVICE[error.code]?.here ?? "";
-  const remedy = `${error.remedy} ${typeof here === "string" ? here : here(error)}`.trimEnd();
-  return inThisRuntime(remedy);
+  return `${error.remedy} ${typeof here === "string" ? here : here(error)}`.trimEnd();
 }
 
 /** Commands as they are typed where the program runs. */
 function inThisRuntime(text: string): string {
   return "Deno" in globalThis
-    ? text.replace(/npm run (\w+)(?: -- ?)?/g, "deno task $1 ").replace(/ (?=[.,;)]|$)/g, "")
+    ? text.replace(/npm run (customers|doctor)( --)?/g, "deno task $1")
     : text;
 }
 

@@ -157,7 +157,7 @@ export function secretsOf(variables: Variables): string[] {
     databaseUrl.match(/^[^:]+:\/\/[^:@/]*:(.+)@/s)?.[1],
     // Without a password, what stands before the @ is one.
     ...PROXY_NAMES.map((name) =>
-      variables[name]?.match(/^(?:[^:/]+:\/\/)?(?:[^:@/]*:(?!@))?(.+?):?@/s)?.[1]
+      variables[name]?.match(/^(?:[^:/]+:\/\/)?(?:[^:@/]*:(?!@))?(.+)@/s)?.[1]?.replace(/:$/, "")
     ),
   ];
   return [clientSecret, ...passwords.filter((text) => text !== undefined).flatMap(decodedToo)];

@@ -61,7 +61,7 @@ for (
     ],
     [new wireErrors.TenantNotRunningError("Suspended", "so"), /looks again by itself/],
     [new wireErrors.RequestTimeoutError("no"), /REQUEST_TIMEOUT_SECONDS/],
-    [new consoleErrors.TokenMissingError("no"), /customers -- add/],
+    [new consoleErrors.TokenMissingError("no"), /customers (-- )?add/],
   ] as const
 ) {
   test(`what is done about ${error.code} (${error.message}) says where that is set`, () => {

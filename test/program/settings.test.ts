@@ -168,8 +168,9 @@ describe("the proxies", () => {
       HTTPS_PROXY: "http://me:p%40ss@proxy.example:3128",
       http_proxy: "http://token-of-mine@proxy.example",
       HTTP_PROXY: "me:hun@ter2@proxy.example:3128",
+      https_proxy: "http://another-token:@proxy.example",
     });
-    for (const secret of ["p%40ss", "p@ss", "token-of-mine", "hun@ter2"]) {
+    for (const secret of ["p%40ss", "p@ss", "token-of-mine", "hun@ter2", "another-token"]) {
       assert.ok(secrets.includes(secret), secret);
     }
     assert.ok(!secrets.includes("me"));
