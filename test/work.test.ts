@@ -101,11 +101,11 @@ test("in a console that runs on, each run goes on from the one before", async ()
   await child.waitFor(/: since /, 3);
   child.signal("SIGTERM");
   assert.equal(await child.ended, 0);
+  await fillTable(sql, threeTenants);
   const since = [...child.output().matchAll(/: since (\S+)/g)].map(([, when]) => when);
   assert.equal(since[0], "undefined");
   assert.ok(since[2]! > since[1]!, since.join(", "));
   assert.notEqual(since[1], "undefined");
-  await fillTable(sql, threeTenants);
 });
 
 test("a work script that throws fails its customer alone, with the script's line", async () => {
