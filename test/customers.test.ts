@@ -169,7 +169,15 @@ test("a token is refused for what cannot be one, without being repeated", () => 
   }
   for (
     const token of ["", " ", "pzqc\n", "pz\nqc", "pz\rqc", "pz\tqc", "pz\0qc", "pz\u2028qc"]
-      .concat("pz\x1b[31mqc", "pz\ufffdqc", " pzqc", "pzqc ", "pzqc".repeat(251))
+      .concat(
+        "pz\x1b[31mqc",
+        "pz\ufffdqc",
+        " pzqc",
+        "pzqc ",
+        '"pzqc"',
+        "'pzqc'",
+        "pzqc".repeat(251),
+      )
   ) {
     assert.match(faultOfToken(token) ?? "", /^(?:(?!p?z|qc).)+\.$/, JSON.stringify(token));
   }

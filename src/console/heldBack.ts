@@ -1,18 +1,8 @@
 import type { Logger } from "@logtape/logtape";
-import {
-  ContextIdentifierError,
-  ExpiredError,
-  ExplainedError,
-  NeedsReapprovalError,
-  NetworkError,
-  RequestTimeoutError,
-  RevokedError,
-  UnexpectedStatusError,
-  UnreadableAnswerError,
-  WrongTenantError,
-} from "../superoffice/errors.ts";
-import { SharedTroubleError, StoppedError } from "./errors.ts";
+import { SharedTroubleError } from "./errors.ts";
+import { kindOfTrouble } from "./kindOfTrouble.ts";
 import type { Turns } from "./turns.ts";
+import { createWitness } from "./witness.ts";
 
 /** How many failures in a row make it likely that it is not the customers. */
 const SEVERAL = 3;
@@ -26,17 +16,6 @@ const MOST_REMEMBERED = 10_000;
 
 /** How long a customer waits at most to hear whose a failure is, while others are at the step or still to come. */
 const LONGEST_WAIT_MS = 1000;
-
-/** What refuses one customer alone, however many it happens to. */
-const ONES_OWN = [
-  RevokedError,
-  ExpiredError,
-  NeedsReapprovalError,
-  ContextIdentifierError,
-  WrongTenantError,
-  StoppedError,
-];
-const NO_ANSWER = [NetworkError, RequestTimeoutError, UnexpectedStatusError, UnreadableAnswerError];
 
 /** What becomes of a customer that waits: it is tried, it is held back, its failure is its own or everybody's. */
 type Verdict = "try" | "again" | "heldBack" | "own" | "shared";
@@ -106,10 +85,9 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
   /** Who failed, and with what, since somebody got through; and before: those are no evidence any more. */
   const failed = new Map<string, string>();
   const failedBefore = new Map<string, string>();
-  /** Who got on without the step a moment ago; when one of them was tried, and when one got through. */
-  let witness: { tenant: T; seenMs: number } | undefined;
-  let askedMs = -Infinity;
-  let answeredMs = -Infinity;
+  /** Who gets on without the step, and when one of them last got through it. */
+  const witness = createWitness<T, Result>(pollMs, monotonicMs);
+  let witnessedMs = -Infinity;
 
   giveUp.addEventListener("abort", () => {
     settle(failures, "own");
@@ -165,7 +143,11 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
       settle(queue, "again");
       return;
     }
-    if (askWitness()) return;
+    const witnessing = giveUp.aborted ? undefined : witness.call();
+    if (witnessing !== undefined) {
+      void tryWitness(witnessing);
+      return;
+    }
     const mayTry = tries.left > 0 && monotonicMs() - tries.sinceMs < pollMs / 4;
     if (queue.length > 0 && mayTry) {
       tries.left--;
@@ -181,24 +163,14 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
     settle(queue, "heldBack");
   }
 
-  /** Once a poll, since it costs an exchange that nobody needs. */
-  function askWitness(): boolean {
-    const now = monotonicMs();
-    const isOld = witness === undefined || now - witness.seenMs > pollMs;
-    if (isOld || now - askedMs < pollMs / 2 || giveUp.aborted) return false;
-    askedMs = now;
-    const { tenant } = witness!;
+  async function tryWitness(tenant: T): Promise<void> {
     const attempt: Attempt = {};
     atStep.add(attempt);
-    step(tenant).then(() => {
-      atStep.delete(attempt);
-      answeredMs = monotonicMs();
-      notePassage(tenant);
-    }).catch(() => {
-      atStep.delete(attempt);
-      decide();
-    });
-    return true;
+    const isThrough = await step(tenant).then(() => true, () => false);
+    atStep.delete(attempt);
+    if (!isThrough) return decide();
+    witnessedMs = monotonicMs();
+    notePassage(tenant);
   }
 
   function noteFailure({ contextIdentifier }: T, kind: string, cause: unknown): void {
@@ -270,21 +242,17 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
         return result;
       } catch (error) {
         atStep.delete(attempt);
-        const kind = kindOf(error);
+        const kind = kindOfTrouble(error);
         const isKnown = failedBefore.get(contextIdentifier) === kind;
         // Whoever got through meanwhile shows that not all are refused.
-        const isAlone = passages > passagesBefore || monotonicMs() - answeredMs < pollMs / 2;
+        const isAlone = passages > passagesBefore || monotonicMs() - witnessedMs < pollMs / 2;
         if (kind !== undefined && isAlone) failedBefore.set(contextIdentifier, kind);
         if (kind === undefined || isKnown || isAlone) decide();
         else await judge(tenant, attempt, kind, error);
         throw error;
       }
     },
-    witnessed: (kept) => async (tenant) => {
-      const result = await kept(tenant);
-      witness = { tenant, seenMs: monotonicMs() };
-      return result;
-    },
+    witnessed: witness.noted,
     takeNews() {
       const { kind, sinceMs, cause } = trouble;
       if (!isShared || told.has(kind)) return undefined;
@@ -296,11 +264,4 @@ export function heldBack<T extends { contextIdentifier: string }, Result>(
 
 function settle(waiting: Waiting, verdict: Verdict): void {
   for (const { decided } of waiting.splice(0)) decided(verdict);
-}
-
-/** What two failures have in common that may have the same cause; undefined for what is a customer's own. */
-function kindOf(error: unknown): string | undefined {
-  if (!(error instanceof ExplainedError)) return undefined;
-  if (ONES_OWN.some((kind) => error instanceof kind)) return undefined;
-  return NO_ANSWER.some((kind) => error instanceof kind) ? "no answer" : error.code;
 }

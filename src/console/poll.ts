@@ -162,7 +162,9 @@ export function createPoll(
 
   /** Once, until somebody is. */
   function tellIfNobodyIsActive(isNobody: boolean): void {
-    if (isNobody && !nobodyIsActive) log.info("The table customers holds nobody who is active.");
+    if (isNobody && !nobodyIsActive) {
+      log.info("No customer is active, so that there is nobody to log on to.");
+    }
     nobodyIsActive = isNobody;
   }
 

@@ -56,7 +56,8 @@ const STILL_RUNNING =
 /**
  * Runs a work script for one customer after the other. It ends when the script and all its requests have; earlier where it
  * fails: throws what the script's `fetch` threw where the script let that pass, and {@link WorkError} for anything else, also
- * for what the script did not wait for; also while a run that was given up has not ended. What of that fails later is told to `failLate`, once.
+ * for what the script did not wait for, and while a run that was given up has not ended. What fails after the end is told to
+ * `failLate`, once.
  *
  * @param timeoutMs a script that takes longer has lost its way, and would keep its slot for ever
  * @param giveUp ends the work

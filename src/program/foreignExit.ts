@@ -32,8 +32,8 @@ export function tellForeignExit(fileName: string): void {
     printNow();
     process.stderr.write(`${printable(line)}\n`);
     // It may have said that all is well.
-    const { Deno = process } = globalThis as { Deno?: { exitCode: unknown } };
-    exitNow(Number(Deno.exitCode) || EXIT_FAILED);
+    const { exitCode } = (globalThis as { Deno?: { exitCode: unknown } }).Deno ?? process;
+    exitNow(Number(exitCode) || EXIT_FAILED);
   }
   // Deno.exit is heard of in this way alone.
   if ("Deno" in globalThis) globalThis.addEventListener("unload", tell);

@@ -1,5 +1,5 @@
-import { closeSync, constants, openSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readFile } from "node:fs/promises";
 
 /** A pipe that nobody writes to, or a disk that is gone, never answers. */
 const LONGEST_MS = 5000;
@@ -34,13 +34,13 @@ async function readInTime(path: string): Promise<Buffer> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
+      void letGo(path);
       reject(
         new TextFormError(
           `nothing came from it within ${LONGEST_MS / 1000} s`,
           "See whether its disk answers; if it is a pipe, whether something writes to it.",
         ),
       );
-      letGo(path);
     }, LONGEST_MS);
   });
   try {
@@ -51,9 +51,9 @@ async function readInTime(path: string): Promise<Buffer> {
 }
 
 /** Who waits for somebody to write to a pipe would keep the process from ending: a writer that leaves at once ends that. */
-function letGo(path: string): void {
+async function letGo(path: string): Promise<void> {
   try {
-    closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
+    await (await open(path, constants.O_RDWR | constants.O_NONBLOCK)).close();
   } catch {
     // It is no pipe, or not ours to write to.
   }

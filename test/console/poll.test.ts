@@ -171,9 +171,19 @@ describe("a poll", () => {
     assert.deepEqual(worked, idsOf(customers));
   });
 
-  test("without customers is done at once", async () => {
+  test("without customers is done at once, and that nobody is active is said once until somebody is", async () => {
+    const told = () => lines.filter(({ message }) => message.startsWith("No customer is active"));
+    const some = customers;
     customers = [];
     assert.deepEqual(await poll(), { ...nothing, complete: true });
+    await poll();
+    assert.equal(told().length, 1);
+    customers = some;
+    await poll();
+    assert.equal(told().length, 1);
+    customers = [];
+    await poll();
+    assert.equal(told().length, 2);
   });
 
   test("says what it came to, and how long it took", async () => {

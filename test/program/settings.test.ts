@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { SettingsError } from "../../src/program/errors.ts";
 import { readRunSettings, readSettings } from "../../src/program/settings.ts";
 import {
+  mergeVariables,
   misspelt,
   namesNoTarget,
   readVariables,
@@ -62,6 +63,27 @@ describe("readSettings", () => {
       clientSecret: "the-client-secret",
     });
     assert.equal(privateKey.type, "private");
+  });
+
+  test("takes colours as they are asked for, and none where none are wanted", () => {
+    const coloursOf = (variables: Record<string, string>) => readRunSettings(variables).colours;
+    assert.deepEqual(
+      [{}, { FORCE_COLOR: "1" }, { FORCE_COLOR: "0" }, { FORCE_COLOR: "1", NO_COLOR: "1" }]
+        .map((variables) => coloursOf(variables as Record<string, string>)),
+      [undefined, true, false, false],
+    );
+  });
+
+  test("takes the key that the environment names before one of .env, in whichever way each does", () => {
+    const file = "SUPEROFFICE_PRIVATE_KEY_FILE=key.pem\nPOLL_SECONDS=7\n";
+    assert.deepEqual(mergeVariables(file, { SUPEROFFICE_PRIVATE_KEY: KEY }), {
+      SUPEROFFICE_PRIVATE_KEY: KEY.trim(),
+      POLL_SECONDS: "7",
+    });
+    assert.equal(
+      mergeVariables(file, { SUPEROFFICE_PRIVATE_KEY: " " })["SUPEROFFICE_PRIVATE_KEY_FILE"],
+      "key.pem",
+    );
   });
 
   test("takes every variable", async () => {
