@@ -315,37 +315,50 @@ for (const { name, start } of testDatabases.slice(-1)) {
     await t.test("without file descriptors left it says so, and works when it has some again", {
       skip: isWindows && "there is no ulimit",
     }, async () => {
-      const many = makeTenants(240);
-      const crowd = await startTestStandIn(many);
-      await fillTable(sql, many);
-      let answer = () => {};
-      const held = new Promise<void>((resolve) => answer = resolve);
-      const letGo = crowd.misbehave({ at: "state", how: { until: held } });
-      const child = startCommand(
-        ["sh", "-c", 'ulimit -n 128 && exec "$@"', "sh", ...runtime()],
-        { ...settingsFor(crowd, databaseUrl), POLL_SECONDS, CONCURRENCY: "240" },
-      );
-      // Nobody gets through, which is told once.
-      await child.waitFor(/WARNING .*(EMFILE|too many open files).*\[NETWORK_FAILED\]/i);
-      letGo();
-      answer();
-      const few = many.slice(0, 3).map(({ contextIdentifier }) => contextIdentifier);
-      await sql`update customers set is_active = context_identifier in ${sql(few)}`;
-      // Requests are repeated after a while, which is longer than these polls.
-      for (const customer of few) await child.waitFor(loggedOnTo(customer));
-      // The first polls have the others in hand, and end whenever these do.
-      const pollOfFew = / Poll done in \d+ ms: 3 logged on, 0 skipped, 0 failed$/;
-      await child.waitFor(/ Poll done in \d+ ms: .* [1-9]\d* failed/);
-      await child.waitFor(pollOfFew);
-      const before = child.output().length;
-      await child.waitFor(pollOfFew, count(child.output(), pollOfFew) + 3);
-      const since = child.output().slice(before);
-      for (const customer of few) assert.match(since, loggedOnTo(customer));
-      assert.doesNotMatch(since, /WARNING|ERROR/);
-      child.signal("SIGTERM");
-      assert.equal(await child.ended, 0);
-      assertClean(child.output());
-      await crowd.close();
+      const tryIt = async (took: (child: ChildConsole) => void) => {
+        const many = makeTenants(240);
+        const crowd = await startTestStandIn(many);
+        await fillTable(sql, many);
+        let answer = () => {};
+        const held = new Promise<void>((resolve) => answer = resolve);
+        const letGo = crowd.misbehave({ at: "state", how: { until: held } });
+        const child = startCommand(
+          ["sh", "-c", 'ulimit -n 128 && exec "$@"', "sh", ...runtime()],
+          { ...settingsFor(crowd, databaseUrl), POLL_SECONDS, CONCURRENCY: "240" },
+        );
+        took(child);
+        // Nobody gets through, which is told once.
+        await child.waitFor(/WARNING .*(EMFILE|too many open files).*\[NETWORK_FAILED\]/i);
+        letGo();
+        answer();
+        const few = many.slice(0, 3).map(({ contextIdentifier }) => contextIdentifier);
+        await sql`update customers set is_active = context_identifier in ${sql(few)}`;
+        // Requests are repeated after a while, which is longer than these polls.
+        for (const customer of few) await child.waitFor(loggedOnTo(customer));
+        // The first polls have the others in hand, and end whenever these do.
+        const pollOfFew = / Poll done in \d+ ms: 3 logged on, 0 skipped, 0 failed$/;
+        await child.waitFor(/ Poll done in \d+ ms: .* [1-9]\d* failed/);
+        await child.waitFor(pollOfFew);
+        const before = child.output().length;
+        await child.waitFor(pollOfFew, count(child.output(), pollOfFew) + 3);
+        const since = child.output().slice(before);
+        for (const customer of few) assert.match(since, loggedOnTo(customer));
+        assert.doesNotMatch(since, /WARNING|ERROR/);
+        child.signal("SIGTERM");
+        assert.equal(await child.ended, 0, child.output());
+        assertClean(child.output());
+        await crowd.close();
+      };
+      // Deno 2.9.5 itself may end then: it opens /proc/self/maps to learn how large its stack is, and takes it for a mistake of
+      // its own that it cannot. What such a run came to says nothing of this program.
+      for (let runs = 1;; runs++) {
+        let output = () => "";
+        try {
+          return await tryIt((child) => output = child.output);
+        } catch (error) {
+          if (runs === 4 || !output().includes("Deno has panicked")) throw error;
+        }
+      }
     });
 
     await t.test("work scripts that fail when nobody waits for them end nothing, and are told in a line each", async () => {
