@@ -26,6 +26,8 @@ export interface RunSettings {
   work: string | undefined;
   /** How long it may take for one customer. */
   workTimeoutMs: number;
+  /** How many calls a second go to one tenant at most. */
+  callsPerSecond: number;
   /** Whether the log is coloured; undefined leaves it to whether the output is a terminal. */
   colours: boolean | undefined;
   /** Whether somebody collects traces and metrics. */
@@ -63,6 +65,7 @@ const runSchema = z.object({
   SHUTDOWN_SECONDS: seconds(10, 3600),
   WORK: z.string().optional(),
   WORK_TIMEOUT_SECONDS: seconds(600, 86_400),
+  WORK_CALLS_PER_SECOND: wholeNumber(10, 1000),
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
@@ -107,6 +110,7 @@ export function readRunSettings(variables: Variables): RunSettings {
     shutdownMs: data.SHUTDOWN_SECONDS,
     work: data.WORK,
     workTimeoutMs: data.WORK_TIMEOUT_SECONDS,
+    callsPerSecond: data.WORK_CALLS_PER_SECOND,
     colours: variables["NO_COLOR"] !== undefined || variables["FORCE_COLOR"] === "0"
       ? false
       : variables["FORCE_COLOR"] !== undefined
