@@ -15,6 +15,7 @@ import {
 } from "../superoffice/logOn.ts";
 import type { Signer } from "../superoffice/signToken.ts";
 import type { Application } from "../superoffice/tenant.ts";
+import { type CallCounter, createCallCounter } from "./callCounter.ts";
 import type { Clock } from "./clock.ts";
 import { corrected } from "./corrected.ts";
 import { heldBack, type SharedTrouble } from "./heldBack.ts";
@@ -57,6 +58,8 @@ export interface Composed {
   logOn: LogOn;
   /** What all are refused for, once. */
   takeNews: () => SharedTrouble | undefined;
+  /** How many calls were made. */
+  calls: CallCounter;
 }
 
 /**
@@ -76,11 +79,14 @@ export function compose(
   const tickets = createTickets(monotonicMs, log);
   const watched = createWatch(log, telemetry?.span, monotonicMs);
 
-  // A request is repeated; those to a tenant keep to a pace.
+  // A request is repeated; those to a tenant are counted, and keep to a pace.
+  const calls = createCallCounter(telemetry);
   const patient = (send: SendWhenDue) =>
     repeated(send, requestTimeoutMs, giveUp, monotonicMs, wait);
   const patientSend = patient(counted(send, telemetry));
-  const patientCall = patient(paced(send, callsPerSecond, giveUp, monotonicMs, aside));
+  const patientCall = patient(
+    paced(calls.counted(send), callsPerSecond, giveUp, monotonicMs, aside),
+  );
   const keySet = createKeySet(application.loginUrl, patientSend);
   const stepsAt = (now: () => Date, send = patientSend) =>
     createSteps(application, sign, send, now, keySet);
@@ -119,6 +125,7 @@ export function compose(
     call,
     logOn: reuseTickets ? logOn : tickets.forgottenBefore(logOn),
     takeNews: () => heldState.takeNews() ?? heldTicket.takeNews(),
+    calls,
   };
 }
 

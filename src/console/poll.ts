@@ -12,6 +12,8 @@ export interface PollSummary extends Record<Outcome, number> {
   stillInHand: number;
   /** Customers left out, because they were refused and it is too early to try again. */
   waiting: number;
+  /** How many calls were made since the last poll was done; what customers in hand since earlier polls make is among them. */
+  calls: number;
   /** Whether the customers could be read to the end. */
   complete: boolean;
   durationMs: number;
@@ -45,6 +47,8 @@ export interface PollParts {
   explain: (error: unknown) => Explanation;
   /** What all are refused for, where nobody was told yet. */
   takeNews: () => SharedTrouble | undefined;
+  /** How many calls were made since it was last asked. */
+  takeCalls: () => number;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
   /** A clock in milliseconds that is never set back. */
@@ -65,7 +69,7 @@ export interface PollSurroundings {
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
-  { visit, explain, takeNews, progress, monotonicMs }: PollParts,
+  { visit, explain, takeNews, takeCalls, progress, monotonicMs }: PollParts,
   turns: Turns,
   { memory, telemetry, log }: PollSurroundings,
   stop: AbortSignal,
@@ -125,7 +129,7 @@ export function createPoll(
       if (complete && !stop.aborted) roll.complete();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
-      const summary = { ...counts, complete, durationMs };
+      const summary = { ...counts, calls: takeCalls(), complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
       if (complete && !stop.aborted) tellIfNobodyIsActive(!isAnybodyHere);
       log.info(
@@ -136,7 +140,8 @@ export function createPoll(
           (counts.heldBack > 0 ? ", {heldBack} held back since all are refused" : "") +
           (counts.givenUp > 0 ? `, {givenUp} given up at the stop (${namesOf(givenUp)})` : "") +
           (counts.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
-          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
+          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : "") +
+          (summary.calls > 0 ? ", {calls} calls" : ""),
         { ...summary },
       );
       return summary;

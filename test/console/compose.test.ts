@@ -519,7 +519,7 @@ describe("an exchange that was sent", () => {
     misbehave({ at: "exchange", how: { status: 503 }, times: 1 });
     await call();
     assert.equal(asked().exchange, 2);
-    assert.deepEqual(counted, ["exchanges", "exchanges"]);
+    assert.deepEqual(counted, ["exchanges", "exchanges", "calls"]);
   });
 });
 

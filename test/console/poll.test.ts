@@ -49,6 +49,8 @@ let deeds: Map<string, () => Promise<void>>;
 /** The ids in the order in which they were worked on. */
 let worked: string[];
 let customers: Customer[];
+/** The calls since a poll was done. */
+let calls: number;
 let working: number;
 let mostWorking: number;
 
@@ -64,6 +66,7 @@ beforeEach(() => {
   deeds = new Map();
   customers = makeCustomers(3);
   clock = START_MS;
+  calls = 0;
   working = 0;
   mostWorking = 0;
   stop = new AbortController();
@@ -79,7 +82,12 @@ function setUp(concurrency: number, work?: RunWork): void {
   const monotonicMs = () => clock;
   const visit = createVisit({ logOn, work, record, explain, monotonicMs }, around);
   const takeNews = () => undefined;
-  const parts = { visit, explain, takeNews, progress: undefined, monotonicMs };
+  const takeCalls = () => {
+    const taken = calls;
+    calls = 0;
+    return taken;
+  };
+  const parts = { visit, explain, takeNews, takeCalls, progress: undefined, monotonicMs };
   takeAll = createPoll(parts, createTurns(concurrency), around, stop.signal);
 }
 
@@ -161,6 +169,7 @@ const nothing = {
   givenUp: 0,
   stillInHand: 0,
   waiting: 0,
+  calls: 0,
   durationMs: 0,
 };
 
@@ -197,6 +206,19 @@ describe("a poll", () => {
     assert.equal(level, "info");
     assert.equal(message, "Poll done in 1234 ms: 1 logged on, 1 skipped, 1 failed");
     assert.equal(properties["durationMs"], 1234);
+  });
+
+  test("says how many calls were made, a straggler's in the poll in which it made them", async () => {
+    const open = holds("2");
+    const first = poll();
+    await turns();
+    calls = 7;
+    assert.equal((await poll()).calls, 7);
+    assert.match(lines.at(-1)!.message, /, 1 still in hand from before, 7 calls$/);
+    calls = 2;
+    open();
+    assert.equal((await first).calls, 2);
+    assert.match(lines.at(-1)!.message, /, 0 failed, 2 calls$/);
   });
 
   test("says of each customer who the system user is there", async () => {
