@@ -27,7 +27,10 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
-  const memory = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
+  const usual = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
+  const memory = once || run.tenantMs === run.pollMs
+    ? usual
+    : (await import("./console/scheduled.ts")).scheduled(usual, run, stop, monotonicMs);
   const turns = createTurns(run.concurrency);
   const database = openDatabase(target.databaseUrl);
   const results = createResultWriter(

@@ -59,11 +59,42 @@ for (const { name, start } of testDatabases.slice(-1)) {
       await child.waitFor(/, 3 calls$/, 2);
       child.signal("SIGTERM");
       assert.equal(await child.ended, 0);
-      const line = /WARNING The calls made are not kept.*no table calls.*customers -- init/;
+      const line = /WARNING The calls made are not kept.*no table calls.*customers (-- )?init/;
       assert.equal(count(child.output(), line), 1, child.output());
       assert.equal(count(child.output(), /WARNING|ERROR/), 1, child.output());
     });
 
+    await standIn.close();
+    await close();
+  });
+
+  test(`with TENANT_SECONDS customers are called less often than the database is asked, on ${name}`, async () => {
+    const { sql, databaseUrl, close } = await start();
+    const tenants = makeTenants(41);
+    const standIn = await startTestStandIn(tenants);
+    await fillTable(sql, tenants.slice(0, 40));
+    const child = startConsole([], {
+      ...settingsFor(standIn, databaseUrl),
+      POLL_SECONDS: "0.5",
+      TENANT_SECONDS: "86400",
+    });
+    await child.waitFor(/Logging on at .*, every 0\.5 s \(each customer every 86400 s\), at most/);
+    // Ten that were never logged on to, so that a newcomer sees something.
+    for (const { contextIdentifier } of tenants.slice(0, 10)) {
+      await child.waitFor(new RegExp(`Logged on to context ${contextIdentifier} `));
+    }
+    await child.waitFor(/Poll done .*, (29|30) not due/);
+    const [newOne, changed] = [tenants[40]!, tenants[0]!];
+    await sql`insert into customers (context_identifier, system_user_token)
+      values (${newOne.contextIdentifier}, ${newOne.systemUserToken})`;
+    await child.waitFor(new RegExp(`Logged on to context ${newOne.contextIdentifier} `));
+    standIn.tenants.get(changed.contextIdentifier.toLowerCase())!.systemUserToken = "Test App-new";
+    await sql`update customers set system_user_token = 'Test App-new'
+      where context_identifier = ${changed.contextIdentifier}`;
+    await child.waitFor(new RegExp(`Logged on to context ${changed.contextIdentifier} `), 2);
+    child.signal("SIGTERM");
+    assert.equal(await child.ended, 0);
+    assert.doesNotMatch(child.output(), /WARNING|ERROR|given up/);
     await standIn.close();
     await close();
   });

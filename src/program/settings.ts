@@ -14,6 +14,8 @@ import { proxiesOf, proxyShape } from "./proxySettings.ts";
 export interface RunSettings {
   /** From one poll's start to the next. */
   pollMs: number;
+  /** From one call of a customer to the next while nothing about it changes; as long as that at least. */
+  tenantMs: number;
   /** How many tenants are worked on at once. */
   concurrency: number;
   /** How long one HTTP request may take. */
@@ -60,6 +62,8 @@ const oneOf = <const T extends readonly string[]>(names: T) =>
 
 const runSchema = z.object({
   POLL_SECONDS: seconds(15, 86_400),
+  // Without one at every poll.
+  TENANT_SECONDS: seconds(0, 86_400),
   CONCURRENCY: wholeNumber(32, 1000),
   REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
   SHUTDOWN_SECONDS: seconds(10, 3600),
@@ -105,6 +109,7 @@ export function readRunSettings(variables: Variables): RunSettings {
   if (!success) throw new SettingsError(faultsOf(error));
   return {
     pollMs: data.POLL_SECONDS,
+    tenantMs: Math.max(data.POLL_SECONDS, Math.round(data.TENANT_SECONDS)),
     concurrency: data.CONCURRENCY,
     requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
     shutdownMs: data.SHUTDOWN_SECONDS,

@@ -44,6 +44,7 @@ describe("readSettings", () => {
     const { run, target } = await readSettings(COMPLETE);
     assert.deepEqual(run, {
       pollMs: 15_000,
+      tenantMs: 15_000,
       concurrency: 32,
       requestTimeoutMs: 30_000,
       shutdownMs: 10_000,
@@ -96,6 +97,7 @@ describe("readSettings", () => {
       SUPEROFFICE_ENVIRONMENT: "online",
       SUPEROFFICE_LOGIN_URL: "https://login.example:8443/",
       POLL_SECONDS: "0.5",
+      TENANT_SECONDS: "30",
       CONCURRENCY: "1000",
       REQUEST_TIMEOUT_SECONDS: "5",
       SHUTDOWN_SECONDS: "3600",
@@ -112,6 +114,7 @@ describe("readSettings", () => {
     });
     assert.deepEqual(run, {
       pollMs: 500,
+      tenantMs: 30_000,
       concurrency: 1000,
       requestTimeoutMs: 5000,
       shutdownMs: 3_600_000,
@@ -223,6 +226,8 @@ describe("readSettings names the variable and what it expects:", () => {
     ["POLL_SECONDS", "0", /expected 0\.1 to 86400 seconds$/],
     ["POLL_SECONDS", "0x10", /expected 0\.1 to 86400 seconds$/],
     ["POLL_SECONDS", "86401", /expected 0\.1 to 86400 seconds$/],
+    ["TENANT_SECONDS", "0.01", /expected 0\.1 to 86400 seconds$/],
+    ["TENANT_SECONDS", "86401", /expected 0\.1 to 86400 seconds$/],
     ["CONCURRENCY", "many", /expected a whole number, 1 to 1000$/],
     ["CONCURRENCY", "1.5", /expected a whole number, 1 to 1000$/],
     ["CONCURRENCY", "0", /expected a whole number, 1 to 1000$/],
@@ -352,6 +357,12 @@ describe("readSettings names the variable and what it expects:", () => {
 });
 
 describe("readRunSettings", () => {
+  test("calls customers as often as polls begin, where they are to be called more often", () => {
+    assert.equal(readRunSettings({ POLL_SECONDS: "20", TENANT_SECONDS: "5" }).tenantMs, 20_000);
+    assert.equal(readRunSettings({ POLL_SECONDS: "20" }).tenantMs, 20_000);
+    assert.equal(readRunSettings({ TENANT_SECONDS: "300" }).tenantMs, 300_000);
+  });
+
   test("needs nothing", () => {
     assert.equal(readRunSettings({}).concurrency, 32);
   });
