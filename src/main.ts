@@ -5,10 +5,12 @@ import { runProgram } from "./program/runProgram.ts";
 
 await runProgram(async ({ run, target, work, customers, once }, surroundings) => {
   // Loaded when the first line is out, since these bring most of the packages.
+  const { addCalls } = await import("./database/callCounts.ts");
   const { openDatabase } = await import("./database/connection.ts");
   const { countCustomers, loadCustomers } = await import("./database/loadCustomers.ts");
   const { recordResults } = await import("./database/recordResults.ts");
   const { createSigner } = await import("./superoffice/signToken.ts");
+  const { createCallWriter } = await import("./console/callWriter.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
   const { createHttpClient } = await import("./console/httpClient.ts");
@@ -25,7 +27,10 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
-  const memory = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
+  const usual = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
+  const memory = once || run.tenantMs === run.pollMs
+    ? usual
+    : (await import("./console/scheduled.ts")).scheduled(usual, run, stop, monotonicMs);
   const turns = createTurns(run.concurrency);
   const database = openDatabase(target.databaseUrl);
   const results = createResultWriter(
@@ -37,7 +42,11 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
   const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
-  const { call, logOn, takeNews } = compose(target, run, means, giveUp, turns);
+  const { call, logOn, takeNews, calls } = compose(target, run, means, giveUp, turns);
+  const callWriter = createCallWriter(calls, (batch) => addCalls(batch, database), {
+    explain,
+    log,
+  });
   const ownWork = work && createWork(work, call, run.workTimeoutMs, giveUp);
 
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.
@@ -52,7 +61,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     ? (await import("./program/findNamed.ts")).createNamed(customers, database)
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
-  const parts = { visit, explain, takeNews, progress, monotonicMs };
+  const parts = { visit, explain, takeNews, takeCalls: calls.takeCount, progress, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
@@ -71,7 +80,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     await everySoOften(poll, run.pollMs, stop, monotonicMs);
     return true;
   } finally {
-    await results.flush();
+    await Promise.all([results.flush(), callWriter.flush()]);
     await database.end({ timeout: 1 });
   }
 });

@@ -12,6 +12,10 @@ export interface PollSummary extends Record<Outcome, number> {
   stillInHand: number;
   /** Customers left out, because they were refused and it is too early to try again. */
   waiting: number;
+  /** Customers left out, because it is not their moment; undefined where there are none. */
+  notDue?: number;
+  /** How many calls were made since the last poll was done; what customers in hand since earlier polls make is among them. */
+  calls: number;
   /** Whether the customers could be read to the end. */
   complete: boolean;
   durationMs: number;
@@ -45,6 +49,8 @@ export interface PollParts {
   explain: (error: unknown) => Explanation;
   /** What all are refused for, where nobody was told yet. */
   takeNews: () => SharedTrouble | undefined;
+  /** How many calls were made since it was last asked. */
+  takeCalls: () => number;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
   /** A clock in milliseconds that is never set back. */
@@ -65,7 +71,7 @@ export interface PollSurroundings {
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
-  { visit, explain, takeNews, progress, monotonicMs }: PollParts,
+  { visit, explain, takeNews, takeCalls, progress, monotonicMs }: PollParts,
   turns: Turns,
   { memory, telemetry, log }: PollSurroundings,
   stop: AbortSignal,
@@ -74,7 +80,7 @@ export function createPoll(
 
   async function poll(customers: AsyncIterable<Customer>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
-    const counts = { ...NOBODY };
+    const counts: typeof NOBODY & { notDue?: number } = { ...NOBODY };
     const givenUp: string[] = [];
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
@@ -82,7 +88,10 @@ export function createPoll(
     let isAnybodyHere = false;
     progress?.begin();
 
-    async function visitInTurn(customer: Customer, turn: Turn | Promise<Turn>): Promise<void> {
+    async function visitInTurn(
+      customer: Customer,
+      turn: Turn | undefined | Promise<Turn | undefined>,
+    ): Promise<void> {
       const own = await turn;
       try {
         if (stop.aborted) return;
@@ -91,11 +100,11 @@ export function createPoll(
         if (outcome === "workFailed") counts.loggedOn++;
         if (outcome === "givenUp") givenUp.push(customer.contextIdentifier);
         const done = counts.loggedOn + counts.skipped + counts.failed + counts.heldBack +
-          counts.givenUp;
+          counts.givenUp + (counts.notDue ?? 0);
         progress?.tell(done, monotonicMs() - startedAt);
       } finally {
         memory.giveBack(customer);
-        own.end();
+        own?.end();
       }
     }
 
@@ -104,17 +113,25 @@ export function createPoll(
         if (stop.aborted) break;
         isAnybodyHere = true;
         roll.isHere(customer);
+        const moment = memory.momentOf(customer);
+        if (moment === "notDue") {
+          counts.notDue = (counts.notDue ?? 0) + 1;
+          continue;
+        }
         const taken = memory.take(customer);
         if (taken !== "taken") counts[taken]++;
         else {
           const isSlow = memory.isSlow(customer);
-          const turn = turns.take(customer.contextIdentifier, isSlow);
-          // Rows are read no faster than they are worked on.
-          const visiting = visitInTurn(customer, isSlow ? turn : await turn)
+          const take = () => turns.take(customer.contextIdentifier, isSlow);
+          const turn = moment?.then(() => stop.aborted ? undefined : take()) ?? take();
+          // Rows are read no faster than they are worked on, but for those whose moment is still to come.
+          const mayReadOn = isSlow || moment !== undefined;
+          const visiting = visitInTurn(customer, mayReadOn ? turn : await turn)
             .finally(() => inHand.delete(visiting));
           inHand.add(visiting);
         }
       }
+      if (!stop.aborted) roll.complete();
     } catch (error) {
       complete = false;
       log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
@@ -122,10 +139,9 @@ export function createPoll(
 
     async function finish(): Promise<PollSummary> {
       await Promise.all(inHand);
-      if (complete && !stop.aborted) roll.complete();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
-      const summary = { ...counts, complete, durationMs };
+      const summary = { ...counts, calls: takeCalls(), complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
       if (complete && !stop.aborted) tellIfNobodyIsActive(!isAnybodyHere);
       log.info(
@@ -135,8 +151,10 @@ export function createPoll(
           ", {skipped} skipped, {failed} failed" +
           (counts.heldBack > 0 ? ", {heldBack} held back since all are refused" : "") +
           (counts.givenUp > 0 ? `, {givenUp} given up at the stop (${namesOf(givenUp)})` : "") +
+          (counts.notDue !== undefined ? ", {notDue} not due" : "") +
           (counts.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
-          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
+          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : "") +
+          (summary.calls > 0 ? `, {calls} call${summary.calls === 1 ? "" : "s"}` : ""),
         { ...summary },
       );
       return summary;

@@ -14,6 +14,8 @@ import { proxiesOf, proxyShape } from "./proxySettings.ts";
 export interface RunSettings {
   /** From one poll's start to the next. */
   pollMs: number;
+  /** From one call of a customer to the next while nothing about it changes; as long as that at least. */
+  tenantMs: number;
   /** How many tenants are worked on at once. */
   concurrency: number;
   /** How long one HTTP request may take. */
@@ -26,6 +28,8 @@ export interface RunSettings {
   work: string | undefined;
   /** How long it may take for one customer. */
   workTimeoutMs: number;
+  /** How many calls a second go to one tenant at most. */
+  callsPerSecond: number;
   /** Whether the log is coloured; undefined leaves it to whether the output is a terminal. */
   colours: boolean | undefined;
   /** Whether somebody collects traces and metrics. */
@@ -58,11 +62,14 @@ const oneOf = <const T extends readonly string[]>(names: T) =>
 
 const runSchema = z.object({
   POLL_SECONDS: seconds(15, 86_400),
+  // Without one at every poll.
+  TENANT_SECONDS: seconds(0, 86_400),
   CONCURRENCY: wholeNumber(32, 1000),
   REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
   SHUTDOWN_SECONDS: seconds(10, 3600),
   WORK: z.string().optional(),
   WORK_TIMEOUT_SECONDS: seconds(600, 86_400),
+  WORK_CALLS_PER_SECOND: wholeNumber(10, 1000),
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
@@ -102,11 +109,13 @@ export function readRunSettings(variables: Variables): RunSettings {
   if (!success) throw new SettingsError(faultsOf(error));
   return {
     pollMs: data.POLL_SECONDS,
+    tenantMs: Math.max(data.POLL_SECONDS, Math.round(data.TENANT_SECONDS)),
     concurrency: data.CONCURRENCY,
     requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
     shutdownMs: data.SHUTDOWN_SECONDS,
     work: data.WORK,
     workTimeoutMs: data.WORK_TIMEOUT_SECONDS,
+    callsPerSecond: data.WORK_CALLS_PER_SECOND,
     colours: variables["NO_COLOR"] !== undefined || variables["FORCE_COLOR"] === "0"
       ? false
       : variables["FORCE_COLOR"] !== undefined

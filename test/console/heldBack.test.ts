@@ -82,7 +82,8 @@ function setUp(concurrency: number): void {
   const around = { memory, secrets: new Set<string>(), telemetry: undefined, log };
   const record = (result: CustomersResult) => recorded.push(result);
   const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
-  const parts = { visit, explain, takeNews, progress: undefined, monotonicMs };
+  const takeCalls = () => 0;
+  const parts = { visit, explain, takeNews, takeCalls, progress: undefined, monotonicMs };
   const takeAll = createPoll(parts, turns, around, giveUp.signal);
   poll = async () => {
     tried = [];
