@@ -27,8 +27,8 @@ export interface StartedPoll {
   done: Promise<PollSummary>;
 }
 
-/** Takes customers and has them visited. */
-export type Poll = (customers: AsyncIterable<Customer>) => Promise<StartedPoll>;
+/** Takes customers, which come in pages, and has them visited. */
+export type Poll = (pages: AsyncIterable<Customer[]>) => Promise<StartedPoll>;
 
 const NOBODY = {
   loggedOn: 0,
@@ -51,10 +51,10 @@ export interface PollParts {
   takeNews: () => SharedTrouble | undefined;
   /** How many calls were made since it was last asked. */
   takeCalls: () => number;
+  /** What is to be done before a poll counts as done; undefined where nothing is. */
+  settle: (() => Promise<void>) | undefined;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
-  /** A clock in milliseconds that is never set back. */
-  monotonicMs: () => number;
 }
 
 /** Where a poll remembers and speaks. */
@@ -62,6 +62,8 @@ export interface PollSurroundings {
   memory: Memory;
   /** Undefined where nobody collects any. */
   telemetry: Telemetry | undefined;
+  /** A clock in milliseconds that is never set back. */
+  monotonicMs: () => number;
   log: Logger;
 }
 
@@ -71,14 +73,14 @@ export interface PollSurroundings {
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
-  { visit, explain, takeNews, takeCalls, progress, monotonicMs }: PollParts,
+  { visit, explain, takeNews, takeCalls, settle, progress }: PollParts,
   turns: Turns,
-  { memory, telemetry, log }: PollSurroundings,
+  { memory, telemetry, monotonicMs, log }: PollSurroundings,
   stop: AbortSignal,
 ): Poll {
   let nobodyIsActive = false;
 
-  async function poll(customers: AsyncIterable<Customer>): Promise<StartedPoll> {
+  async function poll(pages: AsyncIterable<Customer[]>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
     const counts: typeof NOBODY & { notDue?: number } = { ...NOBODY };
     const givenUp: string[] = [];
@@ -108,28 +110,30 @@ export function createPoll(
       }
     }
 
+    async function take(customer: Customer): Promise<void> {
+      isAnybodyHere = true;
+      roll.isHere(customer);
+      const moment = memory.momentOf(customer);
+      if (moment === "notDue") return void (counts.notDue = (counts.notDue ?? 0) + 1);
+      const taken = memory.take(customer);
+      if (taken !== "taken") return void counts[taken]++;
+      const isSlow = memory.isSlow(customer);
+      const takeTurn = () => turns.take(customer.contextIdentifier, isSlow);
+      const turn = moment?.then(() => stop.aborted ? undefined : takeTurn()) ?? takeTurn();
+      // Rows are read no faster than they are worked on, but for those whose moment is still to come.
+      const mayReadOn = isSlow || moment !== undefined;
+      const visiting = visitInTurn(customer, mayReadOn ? turn : await turn)
+        .finally(() => inHand.delete(visiting));
+      inHand.add(visiting);
+    }
+
     try {
-      for await (const customer of customers) {
+      for await (const page of pages) {
+        for (const customer of page) {
+          if (stop.aborted) break;
+          await take(customer);
+        }
         if (stop.aborted) break;
-        isAnybodyHere = true;
-        roll.isHere(customer);
-        const moment = memory.momentOf(customer);
-        if (moment === "notDue") {
-          counts.notDue = (counts.notDue ?? 0) + 1;
-          continue;
-        }
-        const taken = memory.take(customer);
-        if (taken !== "taken") counts[taken]++;
-        else {
-          const isSlow = memory.isSlow(customer);
-          const take = () => turns.take(customer.contextIdentifier, isSlow);
-          const turn = moment?.then(() => stop.aborted ? undefined : take()) ?? take();
-          // Rows are read no faster than they are worked on, but for those whose moment is still to come.
-          const mayReadOn = isSlow || moment !== undefined;
-          const visiting = visitInTurn(customer, mayReadOn ? turn : await turn)
-            .finally(() => inHand.delete(visiting));
-          inHand.add(visiting);
-        }
       }
       if (!stop.aborted) roll.complete();
     } catch (error) {
@@ -139,6 +143,7 @@ export function createPoll(
 
     async function finish(): Promise<PollSummary> {
       await Promise.all(inHand);
+      await settle?.();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, calls: takeCalls(), complete, durationMs };
@@ -197,10 +202,10 @@ function namesOf(customers: string[]): string {
 
 /** Puts a span around a poll, which lasts until its last customer is done. */
 function withSpan(poll: Poll, span: Span): Poll {
-  return (customers) =>
+  return (pages) =>
     new Promise((taken) => {
       void span("poll", {}, async () => {
-        const started = await poll(customers);
+        const started = await poll(pages);
         taken(started);
         await started.done;
       });

@@ -83,8 +83,9 @@ function setUp(concurrency: number): void {
   const record = (result: CustomersResult) => recorded.push(result);
   const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
   const takeCalls = () => 0;
-  const parts = { visit, explain, takeNews, takeCalls, progress: undefined, monotonicMs };
-  const takeAll = createPoll(parts, turns, around, giveUp.signal);
+  const [progress, settle] = [undefined, undefined];
+  const parts = { visit, explain, takeNews, takeCalls, settle, progress };
+  const takeAll = createPoll(parts, turns, { ...around, monotonicMs }, giveUp.signal);
   poll = async () => {
     tried = [];
     lines = [];
@@ -101,7 +102,7 @@ function setUp(concurrency: number): void {
 }
 
 async function* loadCustomers() {
-  yield* await Promise.resolve(customers);
+  yield await Promise.resolve(customers);
 }
 
 function numberOf({ contextIdentifier }: { contextIdentifier: string }): number {
