@@ -11,6 +11,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createSigner } = await import("./superoffice/signToken.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
+  const { createConcurrency, LEAST } = await import("./console/concurrency.ts");
   const { createHttpClient } = await import("./console/httpClient.ts");
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
@@ -26,7 +27,10 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
   const memory = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
-  const turns = createTurns(run.concurrency);
+  const turns = createTurns(run.concurrency === "auto" ? LEAST : run.concurrency);
+  const concurrency = run.concurrency === "auto"
+    ? createConcurrency(turns.resize, run.pollMs, monotonicMs)
+    : undefined;
   const database = openDatabase(target.databaseUrl);
   const results = createResultWriter(
     (batch) => recordResults(batch, database),
@@ -35,7 +39,8 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
 
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
-  const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
+  const client = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
+  const send = concurrency?.heeding(client) ?? client;
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn, takeNews } = compose(target, run, means, giveUp, turns);
   const ownWork = work && createWork(work, call, run.workTimeoutMs, giveUp);
@@ -52,7 +57,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     ? (await import("./program/findNamed.ts")).createNamed(customers, database)
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
-  const parts = { visit, explain, takeNews, progress, monotonicMs };
+  const parts = { visit, explain, takeNews, progress, concurrency, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();

@@ -1,5 +1,6 @@
 import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
+import type { Concurrency } from "./concurrency.ts";
 import type { SharedTrouble } from "./heldBack.ts";
 import type { Memory } from "./memory.ts";
 import type { Turn, Turns } from "./turns.ts";
@@ -47,6 +48,8 @@ export interface PollParts {
   takeNews: () => SharedTrouble | undefined;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
+  /** Undefined where the number is fixed. */
+  concurrency: Concurrency | undefined;
   /** A clock in milliseconds that is never set back. */
   monotonicMs: () => number;
 }
@@ -65,7 +68,7 @@ export interface PollSurroundings {
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
-  { visit, explain, takeNews, progress, monotonicMs }: PollParts,
+  { visit, explain, takeNews, progress, concurrency, monotonicMs }: PollParts,
   turns: Turns,
   { memory, telemetry, log }: PollSurroundings,
   stop: AbortSignal,
@@ -81,6 +84,7 @@ export function createPoll(
     let complete = true;
     let isAnybodyHere = false;
     progress?.begin();
+    concurrency?.pollBegins();
 
     async function visitInTurn(customer: Customer, turn: Turn | Promise<Turn>): Promise<void> {
       const own = await turn;
@@ -95,6 +99,7 @@ export function createPoll(
         progress?.tell(done, monotonicMs() - startedAt);
       } finally {
         memory.giveBack(customer);
+        concurrency?.turnEnds(turns.isCrowded());
         own.end();
       }
     }
@@ -126,6 +131,7 @@ export function createPoll(
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, complete, durationMs };
+      const change = concurrency?.takeChange();
       tellWhatAllAreRefusedFor(summary);
       if (complete && !stop.aborted) tellIfNobodyIsActive(!isAnybodyHere);
       log.info(
@@ -136,8 +142,10 @@ export function createPoll(
           (counts.heldBack > 0 ? ", {heldBack} held back since all are refused" : "") +
           (counts.givenUp > 0 ? `, {givenUp} given up at the stop (${namesOf(givenUp)})` : "") +
           (counts.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
-          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
-        { ...summary },
+          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : "") +
+          (change === undefined ? "" : ", {concurrency} tenants at once from now on") +
+          (change?.isForTrouble ? ", since several got no answer or were told to ask less" : ""),
+        { ...summary, ...(change && { concurrency: change.concurrency }) },
       );
       return summary;
     }

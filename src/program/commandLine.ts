@@ -39,7 +39,7 @@ and, where the defaults do not suit:
   WORK                                 the same as --work
   WORK_TIMEOUT_SECONDS           600   how long it may take for one customer
   POLL_SECONDS                   15    from one poll's start to the next
-  CONCURRENCY                    32    tenants worked on at once
+  CONCURRENCY                    auto  tenants worked on at once: 32 to 512, as the beat needs; or a number
   REQUEST_TIMEOUT_SECONDS        30    one HTTP request, with its repeats
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
   TICKET_REUSE                   on    off: exchange at every poll, to watch how it goes
