@@ -16,8 +16,10 @@ const AIM = 1 / 2;
 const MORE = 1.5;
 const LESS = 7 / 8;
 /** How long the throughput is measured at least; how far it has to rise for a step up to be of use, by how often it was. */
-const MEASURE_MS = 200;
-const GAINS = [1.3, 1.2, 1.1];
+const MEASURE_MS = 250;
+const GAINS = [1.4, 1.3, 1.2];
+/** How often it is measured before, at the least: a poll begins slowly. */
+const SURE = 4;
 /** How long no step up is tried after one that was of no use: twice as long each time, since measuring is not sure. */
 const NO_USE_MS = 2000;
 const LONGEST_NO_USE_MS = 300_000;
@@ -100,8 +102,9 @@ export function createConcurrency(
   function judge(rate: number): void {
     const times = usual.times + 1;
     usual = { rate: usual.rate + (rate - usual.rate) / Math.min(times, GAINS.length), times };
-    if (step === undefined) return stepUp();
-    if (usual.rate >= step.rate * GAINS[times - 1]!) {
+    if (step === undefined) {
+      if (times >= SURE || atOnce < LEAST) stepUp();
+    } else if (usual.rate >= step.rate * GAINS[times - 1]!) {
       noUseMs = NO_USE_MS;
       stepUp();
     } else if (times === GAINS.length) {
