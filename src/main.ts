@@ -13,6 +13,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createCallWriter } = await import("./console/callWriter.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
+  const { createConcurrency, LEAST } = await import("./console/concurrency.ts");
   const { createHttpClient } = await import("./console/httpClient.ts");
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
@@ -20,7 +21,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createResultWriter } = await import("./console/resultWriter.ts");
   const { createTenantStates } = await import("./console/tenantStates.ts");
   const { createTickets } = await import("./console/tickets.ts");
-  const { createTurns } = await import("./console/turns.ts");
+  const { createTurns, tellingEnds } = await import("./console/turns.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
 
@@ -33,7 +34,11 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const memory = once || run.tenantMs === run.pollMs
     ? usual
     : (await import("./console/scheduled.ts")).scheduled(usual, run, stop, monotonicMs);
-  const turns = createTurns(run.concurrency);
+  const ownTurns = createTurns(run.concurrency === "auto" ? LEAST : run.concurrency);
+  const concurrency = run.concurrency === "auto"
+    ? createConcurrency(ownTurns.resize, run.pollMs, monotonicMs)
+    : undefined;
+  const turns = concurrency ? tellingEnds(ownTurns, concurrency.turnEnds) : ownTurns;
   const database = openDatabase(target.databaseUrl);
   const results = createResultWriter(
     (batch) => recordResults(batch, database),
@@ -49,7 +54,8 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
 
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
-  const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
+  const client = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
+  const send = concurrency?.heeding(client) ?? client;
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn, takeNews, calls } = compose(
     target,
@@ -78,10 +84,12 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
   const takeCalls = calls.takeCount;
-  const parts = { visit, explain, takeNews, takeCalls, settle: store?.settle, progress };
-  const takeAll = createPoll(parts, turns, { ...around, monotonicMs }, stop);
+  const takeChange = concurrency?.takeChange;
+  const parts = { visit, takeNews, takeCalls, takeChange, settle: store?.settle, progress };
+  const takeAll = createPoll(parts, turns, { ...around, explain, monotonicMs }, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
+    concurrency?.pollBegins();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
     const which = { only: await findNamed?.(), withLastWork: work !== undefined };

@@ -1,25 +1,12 @@
 import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
+import type { Concurrency } from "./concurrency.ts";
 import type { SharedTrouble } from "./heldBack.ts";
 import type { Memory } from "./memory.ts";
+import { type PollSummary, sentenceOf } from "./pollSummary.ts";
 import type { Turn, Turns } from "./turns.ts";
-import type { Outcome, Visit } from "./visit.ts";
+import type { Visit } from "./visit.ts";
 import type { Explanation, Progress, Span, Telemetry } from "./wanted.ts";
-
-/** What one poll came to; those whose work failed were logged on to, and count as such, too. */
-export interface PollSummary extends Record<Outcome, number> {
-  /** Customers left out, because an earlier poll still had them in hand. */
-  stillInHand: number;
-  /** Customers left out, because they were refused and it is too early to try again. */
-  waiting: number;
-  /** Customers left out, because it is not their moment; undefined where there are none. */
-  notDue?: number;
-  /** How many calls were made since the last poll was done; what customers in hand since earlier polls make is among them. */
-  calls: number;
-  /** Whether the customers could be read to the end. */
-  complete: boolean;
-  durationMs: number;
-}
 
 /** A poll that has taken its customers. */
 export interface StartedPoll {
@@ -41,12 +28,9 @@ const NOBODY = {
   waiting: 0,
 };
 
-const MOST_NAMES = 10;
-
 /** What a poll does. */
 export interface PollParts {
   visit: Visit;
-  explain: (error: unknown) => Explanation;
   /** What all are refused for, where nobody was told yet. */
   takeNews: () => SharedTrouble | undefined;
   /** How many calls were made since it was last asked. */
@@ -55,11 +39,14 @@ export interface PollParts {
   settle: (() => Promise<void>) | undefined;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
+  /** How many tenants are worked on at once from now on, where that has changed; undefined where the number is fixed. */
+  takeChange: Concurrency["takeChange"] | undefined;
 }
 
 /** Where a poll remembers and speaks. */
 export interface PollSurroundings {
   memory: Memory;
+  explain: (error: unknown) => Explanation;
   /** Undefined where nobody collects any. */
   telemetry: Telemetry | undefined;
   /** A clock in milliseconds that is never set back. */
@@ -73,9 +60,9 @@ export interface PollSurroundings {
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
-  { visit, explain, takeNews, takeCalls, settle, progress }: PollParts,
+  { visit, takeNews, takeCalls, takeChange, settle, progress }: PollParts,
   turns: Turns,
-  { memory, telemetry, monotonicMs, log }: PollSurroundings,
+  { memory, explain, telemetry, monotonicMs, log }: PollSurroundings,
   stop: AbortSignal,
 ): Poll {
   let nobodyIsActive = false;
@@ -149,19 +136,11 @@ export function createPoll(
       const summary = { ...counts, calls: takeCalls(), complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
       if (complete && !stop.aborted) tellIfNobodyIsActive(!isAnybodyHere);
-      log.info(
-        (complete ? "Poll done" : "Poll broken off") +
-          " in {durationMs} ms: {loggedOn} logged on" +
-          (counts.workFailed > 0 ? " (the work failed for {workFailed} of them)" : "") +
-          ", {skipped} skipped, {failed} failed" +
-          (counts.heldBack > 0 ? ", {heldBack} held back since all are refused" : "") +
-          (counts.givenUp > 0 ? `, {givenUp} given up at the stop (${namesOf(givenUp)})` : "") +
-          (counts.notDue !== undefined ? ", {notDue} not due" : "") +
-          (counts.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
-          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : "") +
-          (summary.calls > 0 ? `, {calls} call${summary.calls === 1 ? "" : "s"}` : ""),
-        { ...summary },
-      );
+      const change = takeChange?.();
+      log.info(sentenceOf(summary, givenUp, change), {
+        ...summary,
+        ...(change && { concurrency: change.concurrency }),
+      });
       return summary;
     }
     return { done: finish() };
@@ -192,12 +171,6 @@ export function createPoll(
   }
 
   return telemetry === undefined ? poll : withSpan(poll, telemetry.span);
-}
-
-/** Some of the names, where there are many. */
-function namesOf(customers: string[]): string {
-  const more = customers.length - MOST_NAMES;
-  return customers.slice(0, MOST_NAMES).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** Puts a span around a poll, which lasts until its last customer is done. */

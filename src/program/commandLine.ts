@@ -41,7 +41,7 @@ and, where the defaults do not suit:
   WORK_CALLS_PER_SECOND          10    how many calls a second it makes to one tenant at most
   POLL_SECONDS                   15    from one poll's start to the next
   TENANT_SECONDS                       how often a customer is called while nothing about it changes; at each poll without
-  CONCURRENCY                    32    tenants worked on at once
+  CONCURRENCY                    auto  tenants worked on at once: 32 to 512, as the beat needs; or a number
   REQUEST_TIMEOUT_SECONDS        30    one HTTP request, with its repeats
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
   TICKET_REUSE                   on    off: exchange at every poll, to watch how it goes

@@ -16,8 +16,8 @@ export interface RunSettings {
   pollMs: number;
   /** From one call of a customer to the next while nothing about it changes; as long as that at least. */
   tenantMs: number;
-  /** How many tenants are worked on at once. */
-  concurrency: number;
+  /** How many tenants are worked on at once; `auto` finds that by itself. */
+  concurrency: number | "auto";
   /** How long one HTTP request may take. */
   requestTimeoutMs: number;
   /** How long a stop waits for work in hand. */
@@ -59,6 +59,14 @@ const wholeNumber = (byDefault: number, most: number) =>
     .refine((number) => number >= 1 && number <= most, `expected a whole number, 1 to ${most}`)
     .default(byDefault);
 
+const autoOrWholeNumber = (most: number) => {
+  const error = `expected auto or a whole number, 1 to ${most}`;
+  return z.string().regex(/^(auto|\d+)$/, error)
+    .transform((text) => text === "auto" ? text : Number(text))
+    .refine((number) => number === "auto" || (number >= 1 && number <= most), error)
+    .default("auto");
+};
+
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });
 
@@ -66,7 +74,7 @@ const runSchema = z.object({
   POLL_SECONDS: seconds(15, 86_400),
   // Without one at every poll.
   TENANT_SECONDS: seconds(0, 86_400),
-  CONCURRENCY: wholeNumber(32, 1000),
+  CONCURRENCY: autoOrWholeNumber(1000),
   REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
   SHUTDOWN_SECONDS: seconds(10, 3600),
   WORK: z.string().optional(),

@@ -83,9 +83,14 @@ function setUp(concurrency: number): void {
   const record = (result: CustomersResult) => recorded.push(result);
   const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
   const takeCalls = () => 0;
-  const [progress, settle] = [undefined, undefined];
-  const parts = { visit, explain, takeNews, takeCalls, settle, progress };
-  const takeAll = createPoll(parts, turns, { ...around, monotonicMs }, giveUp.signal);
+  const [progress, settle, takeChange] = [undefined, undefined, undefined];
+  const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
+  const takeAll = createPoll(
+    parts,
+    turns,
+    { ...around, explain, monotonicMs },
+    giveUp.signal,
+  );
   poll = async () => {
     tried = [];
     lines = [];

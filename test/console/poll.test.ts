@@ -91,12 +91,12 @@ function setUp(concurrency: number, work?: RunWork): void {
     calls = 0;
     return taken;
   };
-  const [progress, settle] = [undefined, undefined];
-  const parts = { visit, explain, takeNews, takeCalls, settle, progress };
+  const [progress, settle, takeChange] = [undefined, undefined, undefined];
+  const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
   takeAll = createPoll(
     parts,
     createTurns(concurrency),
-    { ...around, monotonicMs },
+    { ...around, explain, monotonicMs },
     stop.signal,
   );
 }

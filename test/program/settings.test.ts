@@ -45,7 +45,7 @@ describe("readSettings", () => {
     assert.deepEqual(run, {
       pollMs: 15_000,
       tenantMs: 15_000,
-      concurrency: 32,
+      concurrency: "auto",
       requestTimeoutMs: 30_000,
       shutdownMs: 10_000,
       work: undefined,
@@ -230,10 +230,10 @@ describe("readSettings names the variable and what it expects:", () => {
     ["POLL_SECONDS", "86401", /expected 0\.1 to 86400 seconds$/],
     ["TENANT_SECONDS", "0.01", /expected 0\.1 to 86400 seconds$/],
     ["TENANT_SECONDS", "86401", /expected 0\.1 to 86400 seconds$/],
-    ["CONCURRENCY", "many", /expected a whole number, 1 to 1000$/],
-    ["CONCURRENCY", "1.5", /expected a whole number, 1 to 1000$/],
-    ["CONCURRENCY", "0", /expected a whole number, 1 to 1000$/],
-    ["CONCURRENCY", "1001", /expected a whole number, 1 to 1000$/],
+    ["CONCURRENCY", "many", /expected auto or a whole number, 1 to 1000$/],
+    ["CONCURRENCY", "1.5", /expected auto or a whole number, 1 to 1000$/],
+    ["CONCURRENCY", "0", /expected auto or a whole number, 1 to 1000$/],
+    ["CONCURRENCY", "1001", /expected auto or a whole number, 1 to 1000$/],
     ["WORK_CALLS_PER_SECOND", "0", /expected a whole number, 1 to 1000$/],
     ["REQUEST_TIMEOUT_SECONDS", "-1", /expected 0\.1 to 3600 seconds$/],
     ["REQUEST_TIMEOUT_SECONDS", "3601", /expected 0\.1 to 3600 seconds$/],
@@ -376,7 +376,7 @@ describe("readRunSettings", () => {
   });
 
   test("needs nothing", () => {
-    assert.equal(readRunSettings({}).concurrency, 32);
+    assert.equal(readRunSettings({}).concurrency, "auto");
   });
 
   test("does not look at what to run against", () => {
