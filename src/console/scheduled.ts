@@ -21,8 +21,6 @@ interface Known {
   hadError: boolean;
 }
 
-const NOTHING = { isOwed: false, isTried: false, isMissed: false };
-
 /** How often polls begin, and customers are called. */
 export interface Intervals {
   /** From one poll's start to the next, in milliseconds. */
@@ -79,7 +77,16 @@ export function scheduled(
       isNow = isCalledFirst(customer);
       // At the start it stands for the call of the interval that begins.
       const untilMs = isNow && !isAnyComplete ? nowMs + tenantMs : nowMs;
-      known = { ...NOTHING, seenIn: polls, row, untilMs, hadError: hasError };
+      // Field by field: one made of others takes three times the memory.
+      known = {
+        seenIn: polls,
+        row,
+        untilMs,
+        isOwed: false,
+        isTried: false,
+        isMissed: false,
+        hadError: hasError,
+      };
       customers.set(id, known);
     } else {
       isNow = isUrgent(customer, known, row);
