@@ -23,8 +23,8 @@ export interface StartedPoll {
   done: Promise<PollSummary>;
 }
 
-/** Takes customers and has them visited. */
-export type Poll = (customers: AsyncIterable<Customer>) => Promise<StartedPoll>;
+/** Takes customers, which come in pages, and has them visited. */
+export type Poll = (pages: AsyncIterable<Customer[]>) => Promise<StartedPoll>;
 
 const NOBODY = {
   loggedOn: 0,
@@ -72,7 +72,7 @@ export function createPoll(
 ): Poll {
   let nobodyIsActive = false;
 
-  async function poll(customers: AsyncIterable<Customer>): Promise<StartedPoll> {
+  async function poll(pages: AsyncIterable<Customer[]>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
     const counts = { ...NOBODY };
     const givenUp: string[] = [];
@@ -99,21 +99,29 @@ export function createPoll(
       }
     }
 
+    async function take(customer: Customer): Promise<void> {
+      isAnybodyHere = true;
+      roll.isHere(customer);
+      const taken = memory.take(customer);
+      if (taken !== "taken") {
+        counts[taken]++;
+        return;
+      }
+      const isSlow = memory.isSlow(customer);
+      const turn = turns.take(customer.contextIdentifier, isSlow);
+      // Rows are read no faster than they are worked on.
+      const visiting = visitInTurn(customer, isSlow ? turn : await turn)
+        .finally(() => inHand.delete(visiting));
+      inHand.add(visiting);
+    }
+
     try {
-      for await (const customer of customers) {
-        if (stop.aborted) break;
-        isAnybodyHere = true;
-        roll.isHere(customer);
-        const taken = memory.take(customer);
-        if (taken !== "taken") counts[taken]++;
-        else {
-          const isSlow = memory.isSlow(customer);
-          const turn = turns.take(customer.contextIdentifier, isSlow);
-          // Rows are read no faster than they are worked on.
-          const visiting = visitInTurn(customer, isSlow ? turn : await turn)
-            .finally(() => inHand.delete(visiting));
-          inHand.add(visiting);
+      for await (const page of pages) {
+        for (const customer of page) {
+          if (stop.aborted) break;
+          await take(customer);
         }
+        if (stop.aborted) break;
       }
     } catch (error) {
       complete = false;
@@ -179,10 +187,10 @@ function namesOf(customers: string[]): string {
 
 /** Puts a span around a poll, which lasts until its last customer is done. */
 function withSpan(poll: Poll, span: Span): Poll {
-  return (customers) =>
+  return (pages) =>
     new Promise((taken) => {
       void span("poll", {}, async () => {
-        const started = await poll(customers);
+        const started = await poll(pages);
         taken(started);
         await started.done;
       });

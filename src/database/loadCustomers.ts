@@ -52,7 +52,7 @@ function isTaken(
 }
 
 /**
- * Streams the active customers in the order of their ids. Throws `DatabaseError`.
+ * Streams the active customers in pages, in the order of their ids; the last page may be empty. Throws `DatabaseError`.
  *
  * @param monotonicMs a clock in milliseconds that is never set back
  */
@@ -60,7 +60,7 @@ export async function* loadCustomers(
   database: Database,
   monotonicMs: () => number = () => performance.now(),
   { only, withLastWork = false }: Which = {},
-): AsyncGenerator<Customer, void> {
+): AsyncGenerator<Customer[], void> {
   const fault = withLastWork ? await findLastWorkFault(database) : undefined;
   const isLastWorkRead = withLastWork && fault === undefined;
   const pages = inPages((lastId, rows) => {
@@ -85,6 +85,6 @@ export async function* loadCustomers(
       customer.databaseAheadMs -= nowMs;
       if (fault !== undefined) customer.lastWork = fault;
     }
-    yield* page;
+    yield page;
   }
 }

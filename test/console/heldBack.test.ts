@@ -100,7 +100,7 @@ function setUp(concurrency: number): void {
 }
 
 async function* loadCustomers() {
-  yield* await Promise.resolve(customers);
+  yield await Promise.resolve(customers);
 }
 
 function numberOf({ contextIdentifier }: { contextIdentifier: string }): number {

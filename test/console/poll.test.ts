@@ -40,7 +40,7 @@ let lines: JsonLine[];
 let recorded: CustomersResult[];
 let clock: number;
 let stop: AbortController;
-let loadCustomers: () => AsyncIterable<Customer>;
+let loadCustomers: () => AsyncIterable<Customer[]>;
 let secrets: Set<string>;
 let memory: Memory;
 let takeAll: Poll;
@@ -84,7 +84,7 @@ function setUp(concurrency: number, work?: RunWork): void {
 }
 
 async function* loadAll() {
-  yield* await Promise.resolve(customers);
+  yield await Promise.resolve(customers);
 }
 
 function makeCustomers(count: number, firstId = 1): Customer[] {
@@ -300,7 +300,7 @@ describe("no more than CONCURRENCY customers", () => {
     loadCustomers = async function* () {
       for (const customer of await Promise.resolve(all)) {
         read++;
-        yield customer;
+        yield [customer];
       }
     };
     const gates = all.map(({ id }) => holds(id));
@@ -539,7 +539,7 @@ describe("the state of a tenant that takes no calls", () => {
 describe("when the database fails in the middle", () => {
   beforeEach(() => {
     loadCustomers = async function* () {
-      yield* await Promise.resolve(customers);
+      yield await Promise.resolve(customers);
       throw new DatabaseError("The connection was cut", "Look at the server.");
     };
   });
@@ -592,7 +592,7 @@ describe("a stop", () => {
     let ended = false;
     loadCustomers = async function* () {
       try {
-        yield* await Promise.resolve(customers);
+        yield await Promise.resolve(customers);
       } finally {
         ended = true;
       }
@@ -754,7 +754,7 @@ describe("what is remembered of a customer", () => {
 
   test("stays when the customers could not be read to the end", async () => {
     loadCustomers = async function* () {
-      yield* await Promise.resolve(makeCustomers(1));
+      yield await Promise.resolve(makeCustomers(1));
       throw new DatabaseError("The connection was cut", "Look at the server.");
     };
     await poll();
@@ -775,7 +775,7 @@ test("after a stop no more rows are read", async () => {
   loadCustomers = async function* () {
     for (const customer of await Promise.resolve(customers)) {
       read++;
-      yield customer;
+      yield [customer];
     }
   };
   deeds.set("10", () => Promise.resolve(stop.abort()));

@@ -77,7 +77,7 @@ for (const { name, start } of testDatabases) {
         loadCustomers(database, undefined, { withLastWork: true }).next();
       const { value } = await asRole(first);
       assert.match(
-        `${value?.lastWork}`,
+        `${value?.[0]?.lastWork}`,
         /The user «.*» may not read and write the column last_work/,
       );
       assert.equal(await asRole(canReadLastWork), false);
@@ -89,7 +89,7 @@ for (const { name, start } of testDatabases) {
       const done = { id: "1", contextIdentifier: "Cust1", syncedAt: null, error: null };
       const worked = { beganAt: new Date(7), resumed: false };
       await asRole((database) => recordResults([{ ...done, worked }], database));
-      assert.deepEqual((await asRole(first)).value?.lastWork, new Date(7));
+      assert.deepEqual((await asRole(first)).value?.[0]?.lastWork, new Date(7));
 
       await sql`alter table customers drop column last_work`;
       await asRole((database) => recordResults([{ ...done, worked: null }], database));
