@@ -1,5 +1,6 @@
 // Every so often this takes the active customers, exchanges each one's system user token for a ticket, and logs on to its
 // tenant with it. Settings, log, signals and exit codes: program/. How a log-on becomes patient: console/compose.ts.
+import type { Which } from "./database/loadCustomers.ts";
 import type { Signer } from "./superoffice/signToken.ts";
 import { runProgram } from "./program/runProgram.ts";
 
@@ -25,9 +26,21 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
-  const memory = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
+  const ownMemory = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
   const turns = createTurns(run.concurrency);
   const database = openDatabase(target.databaseUrl);
+  const load = (which: Which) => loadCustomers(database, monotonicMs, which);
+  const withLastWork = work !== undefined;
+  const share = run.share
+    ? (await import("./program/openShare.ts")).openShare(
+      database,
+      (ids) => load({ ids, withLastWork }),
+      run.pollMs,
+      { explain, log },
+      stop,
+    )
+    : undefined;
+  const memory = share?.noting(ownMemory) ?? ownMemory;
   const results = createResultWriter(
     (batch) => recordResults(batch, database),
     { explain, secrets, log },
@@ -58,8 +71,9 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     if (await takeNewSettings()) memory.tryAll();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
-    const which = { only: await findNamed?.(), withLastWork: work !== undefined };
-    return await takeAll(loadCustomers(database, monotonicMs, which));
+    return await takeAll(
+      share?.nextBeat() ?? load({ only: await findNamed?.(), withLastWork }),
+    );
   };
 
   try {
@@ -72,6 +86,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     return true;
   } finally {
     await results.flush();
+    await share?.leave();
     await database.end({ timeout: 1 });
   }
 });

@@ -32,6 +32,8 @@ export function createBossDivision(
   tellTrouble: (error: Error) => void,
 ): Division {
   let starting: Promise<Boss> | undefined;
+  /** How many customers one has, as far as is known. */
+  let batchSize = Infinity;
 
   async function start(): Promise<Boss> {
     const boss = await startBoss(database, tellTrouble);
@@ -96,10 +98,12 @@ export function createBossDivision(
       inHand.push(...taken.flatMap(({ data }) => data.customerIds));
     }
     const beats = await boss.findJobs(BEATS, { limit: ALL, db });
-    await remove(boss, BEATS, beats.filter(({ id }) => id !== beatId), db);
+    const earlier = beats.map(({ id }) => id).filter((id) => id !== beatId);
+    if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
     const customers = await transaction<{ id: string }[]>`
       select id from customers
-      where is_active and id <> all(${inHand}::bigint[])
+      where is_active
+        and id not in (select value::bigint from jsonb_array_elements_text(${database.json(inHand)}))
       order by id`;
     const size = batchSizeFor(customers.length);
     const jobs = [];
@@ -118,10 +122,12 @@ export function createBossDivision(
       await this.recover();
       return await together(cutIfFirst);
     },
-    take: () =>
+    take: (customers) =>
       asked(async (boss) => {
-        const [job] = await boss.fetch(BATCHES, { batchSize: 1 });
-        return job && toBatch(job, false);
+        const count = Math.max(1, Math.floor(customers / batchSize));
+        const jobs = await boss.fetch(BATCHES, { batchSize: count });
+        batchSize = jobs[0]?.data.customerIds.length ?? batchSize;
+        return jobs.map((job) => toBatch(job, false));
       }),
     renew: (batches) =>
       asked(async (boss) => {

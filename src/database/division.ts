@@ -22,8 +22,8 @@ export interface Beat {
 export interface Division {
   /** Sees to it that the customers of this beat are divided: does it, or waits for the console that does. */
   cut(): Promise<Beat>;
-  /** Takes a batch that nobody has; undefined where there is none. */
-  take(): Promise<Batch | undefined>;
+  /** Takes batches that nobody has, of about so many customers together, where there are any. */
+  take(customers: number): Promise<Batch[]>;
   /** Renews claims; gives those that others have meanwhile. */
   renew(batches: Batch[]): Promise<Batch[]>;
   /** Gives the batches that nobody renews to whoever takes them. */

@@ -34,7 +34,7 @@ export interface Boss {
   insert(name: string, jobs: Partial<Job>[], options: Through): Promise<unknown>;
   fetch(name: string, options: Through & { batchSize: number }): Promise<Job[]>;
   touch(name: string, jobs: Attempt[]): Promise<{ settled?: string[] }>;
-  deleteJob(name: string, jobs: Attempt[], options?: Through): Promise<{ affected: number }>;
+  deleteJob(name: string, jobs: Attempt[] | string[], options?: Through): Promise<{ affected: number }>;
   findJobs(name: string, options: Through & { limit: number }): Promise<Job[]>;
   supervise(name: string): Promise<void>;
 }
@@ -74,22 +74,63 @@ export async function pgBossSql(): Promise<string> {
   return (await loadPgBoss()).getConstructionPlans(SCHEMA);
 }
 
-/** Sends its statements through our client, in a transaction where that is one. */
-export function bossDatabase(client: Pick<postgres.Sql, "unsafe">, database: Database): BossDatabase {
+/** Sends its statements through our client. */
+export function bossDatabase(
+  client: Pick<postgres.Sql, "unsafe">,
+  database: Database,
+): BossDatabase {
   return {
     async executeSql(text, values) {
+      const query = client.unsafe(text, values?.map(toParameter) as never[]);
+      const result = await asItIs(() => runQuery(query, database));
+      // A text of several statements has a result for each.
+      const results = (result.every(Array.isArray) ? result : [result]) as typeof result[];
+      return { rows: results.flatMap((rows) => rows.map((row) => withArrays(row, rows.columns))) };
+    },
+  };
+}
+
+/** The same, where a text may be a whole transaction: that needs a connection of its own, and has to be ended when it failed. */
+function bossPool(database: Database): BossDatabase {
+  const plain = bossDatabase(database, database);
+  return {
+    async executeSql(text, values) {
+      if (!/\bBEGIN;/.test(text)) return await plain.executeSql(text, values);
+      const connection = await database.reserve();
       try {
-        const parameters = values?.map((value) => value ?? null) as postgres.ParameterOrJSON<
-          never
-        >[];
-        const result = await runQuery(client.unsafe(text, parameters), database);
-        return { rows: [...result] };
+        return await bossDatabase(connection, database).executeSql(text, values);
       } catch (error) {
-        // It goes by the database's own codes.
-        throw error instanceof DatabaseError ? error.cause : error;
+        await connection.unsafe("rollback").catch(() => {});
+        throw error;
+      } finally {
+        connection.release();
       }
     },
   };
+}
+
+/** Our client takes nothing that is undefined, and knows no array types. */
+function toParameter(value: unknown): unknown {
+  if (!Array.isArray(value)) return value ?? null;
+  return `{${value.map((item) => JSON.stringify(String(item))).join(",")}}`;
+}
+
+const UUID_ARRAY = 2951;
+
+function withArrays(row: postgres.Row, columns: postgres.ColumnList<string>): postgres.Row {
+  for (const { name, type } of columns ?? []) {
+    if (type === UUID_ARRAY) row[name] = row[name].slice(1, -1).split(",").filter(Boolean);
+  }
+  return row;
+}
+
+/** Throws what the database said: pg-boss goes by that. */
+async function asItIs<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw error instanceof DatabaseError ? error.cause : error;
+  }
 }
 
 /**
@@ -105,7 +146,7 @@ export async function startBoss(
 ): Promise<Boss> {
   const { PgBoss } = await loadPgBoss();
   const boss = new PgBoss({
-    db: bossDatabase(database, database),
+    db: bossPool(database),
     schema: SCHEMA,
     // What it would do by timers of its own is done where it is needed, or is not needed.
     supervise: false,

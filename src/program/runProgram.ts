@@ -94,14 +94,17 @@ export async function runProgram(service: Service): Promise<never> {
   }
 
   async function main(): Promise<number> {
-    const { help, version, demo, once, work, customers } = readCommandLine(process.argv.slice(2));
+    const { help, version, demo, once, share, work, customers } = readCommandLine(
+      process.argv.slice(2),
+    );
     if (help || version) {
       await print(help ? HELP : `${await readVersion()}\n`);
       return EXIT_OK;
     }
-    const own = work === undefined ? environment() : { ...environment(), WORK: work };
+    const options = { ...(work !== undefined && { WORK: work }), ...(share && { SHARE: "on" }) };
+    const own = { ...environment(), ...options };
     const { variables, warnings } = await takeVariables();
-    if (work !== undefined) variables["WORK"] = work;
+    Object.assign(variables, options);
     for (const secret of secretsOf(variables)) secrets.add(secret);
     const startDemo = findDemo(demo, variables);
     if (startDemo === undefined) {

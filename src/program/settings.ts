@@ -22,6 +22,8 @@ export interface RunSettings {
   shutdownMs: number;
   /** Whether tickets are kept between polls, as they should be. */
   reuseTickets: boolean;
+  /** Whether the work is shared with other consoles. */
+  share: boolean;
   /** The path of a work script. */
   work: string | undefined;
   /** How long it may take for one customer. */
@@ -64,6 +66,7 @@ const runSchema = z.object({
   WORK: z.string().optional(),
   WORK_TIMEOUT_SECONDS: seconds(600, 86_400),
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
+  SHARE: oneOf(["on", "off"]).default("off"),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
   LOG_FILE: z.string().optional(),
@@ -100,6 +103,9 @@ export const targetSchema = z.object({
 export function readRunSettings(variables: Variables): RunSettings {
   const { success, data, error } = runSchema.safeParse(variables);
   if (!success) throw new SettingsError(faultsOf(error));
+  if (data.SHARE === "on" && data.POLL_SECONDS % 1000 > 0) {
+    throw new SettingsError(["POLL_SECONDS: expected whole seconds where the work is shared"]);
+  }
   return {
     pollMs: data.POLL_SECONDS,
     concurrency: data.CONCURRENCY,
@@ -115,6 +121,7 @@ export function readRunSettings(variables: Variables): RunSettings {
     sendsTelemetry: variables["OTEL_EXPORTER_OTLP_ENDPOINT"] !== undefined,
     usesDenoTelemetry: "Deno" in globalThis && variables["OTEL_DENO"] === "true",
     proxies: proxiesOf(data),
+    share: data.SHARE === "on",
     reuseTickets: data.TICKET_REUSE === "on",
     log: {
       level: data.LOG_LEVEL,
