@@ -8,7 +8,7 @@ import {
   TenantNotRunningError,
 } from "../superoffice/errors.ts";
 import type { Customer } from "../database/loadCustomers.ts";
-import { createBackoff } from "./backoff.ts";
+import { type Backoff, createBackoff } from "./backoff.ts";
 
 /** What is remembered of customers from poll to poll. */
 export interface Memory {
@@ -53,6 +53,7 @@ export function createMemory(
   requestTimeoutMs: number,
   loginHost: string,
   monotonicMs: () => number,
+  backoff: Backoff = createBackoff(pollMs, monotonicMs),
 ): Memory {
   const inHand = new Set<string>();
   /** Whose trouble takes time, since when. It may be everybody's, as long as nobody else was logged on to since. */
@@ -60,7 +61,6 @@ export function createMemory(
   const longMs = Math.min(LONG_MS, 0.9 * requestTimeoutMs);
   let lastSuccessMs = -Infinity;
   const toldStates = new Map<string, string>();
-  const backoff = createBackoff(pollMs, monotonicMs);
 
   function noteTrouble({ id }: Customer, error: unknown, startedAtMs: number): void {
     const isSilent = error instanceof RequestTimeoutError && error.host !== loginHost;

@@ -124,9 +124,7 @@ export function createShare(
 
   async function renew(now: number): Promise<void> {
     const some = holdings.all().filter(({ isDividing }) => !isDividing);
-    const lost = some.length === 0
-      ? []
-      : await division.renew(some.map(({ batch }) => batch));
+    const lost = some.length === 0 ? [] : await division.renew(some.map(({ batch }) => batch));
     for (const holding of some) {
       if (!lost.includes(holding.batch)) holding.renewedMs = now;
       else if (!holding.isDividing) holdings.lose(holding, holding.left);

@@ -1,7 +1,8 @@
 // The division of customers on pg-boss, the Postgres job queue.
 import type postgres from "postgres";
 import { type Database, DatabaseError, explainDatabaseError } from "./connection.ts";
-import { type Batch, type Beat, CLAIM_MS, type Division, batchSizeFor } from "./division.ts";
+import { type Batch, batchSizeFor, type Beat, CLAIM_MS, type Division } from "./division.ts";
+import { isLeftAlone } from "./refusals.ts";
 import { type Boss, type BossDatabase, bossDatabase, type Job, startBoss } from "./pgBoss.ts";
 
 /** A job of these is a beat that was cut, a batch, and what was left of one. */
@@ -47,7 +48,8 @@ export function createBossDivision(
       starting.catch(() => void (starting = undefined));
       return await ask(await starting);
     } catch (error) {
-      const isExplained = error instanceof DatabaseError || (error as Error).name === "PgBossMissingError";
+      const isExplained = error instanceof DatabaseError ||
+        (error as Error).name === "PgBossMissingError";
       throw isExplained ? error : explainDatabaseError(error, database);
     }
   }
@@ -102,8 +104,10 @@ export function createBossDivision(
     if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
     const customers = await transaction<{ id: string }[]>`
       select id from customers
-      where is_active
-        and id not in (select value::bigint from jsonb_array_elements_text(${database.json(inHand)}))
+      where is_active and not ${isLeftAlone(transaction as never)}
+        and id not in (select value::bigint from jsonb_array_elements_text(${
+      database.json(inHand)
+    }))
       order by id`;
     const size = batchSizeFor(customers.length);
     const jobs = [];

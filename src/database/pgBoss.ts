@@ -34,7 +34,11 @@ export interface Boss {
   insert(name: string, jobs: Partial<Job>[], options: Through): Promise<unknown>;
   fetch(name: string, options: Through & { batchSize: number }): Promise<Job[]>;
   touch(name: string, jobs: Attempt[]): Promise<{ settled?: string[] }>;
-  deleteJob(name: string, jobs: Attempt[] | string[], options?: Through): Promise<{ affected: number }>;
+  deleteJob(
+    name: string,
+    jobs: Attempt[] | string[],
+    options?: Through,
+  ): Promise<{ affected: number }>;
   findJobs(name: string, options: Through & { limit: number }): Promise<Job[]>;
   supervise(name: string): Promise<void>;
 }

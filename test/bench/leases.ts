@@ -93,10 +93,14 @@ export function createLeases(sql: postgres.Sql, beatSeconds: number): Division {
     divide: (batch, keptIds, returnedIds) =>
       sql.begin(async (transaction) => {
         const client = transaction as unknown as postgres.Sql;
-        const gone = await transaction`delete from leases where ${own([batch], client)} returning 1`;
+        const gone = await transaction`delete from leases where ${
+          own([batch], client)
+        } returning 1`;
         if (gone.length === 0) return undefined;
         if (returnedIds.length > 0) {
-          await transaction`insert into leases (customers) values (${transaction.json(returnedIds)})`;
+          await transaction`insert into leases (customers) values (${
+            transaction.json(returnedIds)
+          })`;
         }
         if (keptIds.length === 0) return undefined;
         const [row] = await transaction<[Row]>`

@@ -37,10 +37,17 @@ export async function measureDivision(
   const log = { debug: console.log, warn: console.log } as never;
   const own = Array.from({ length: consoles }, () => {
     const database = openDatabase(databaseUrl);
-    const client = kind === "leases" ? postgres(databaseUrl, { max: 10, onnotice: () => {} }) : undefined;
-    const division = client ? createLeases(client, BEAT_SECONDS) : createBossDivision(database, BEAT_SECONDS, console.log);
+    const client = kind === "leases"
+      ? postgres(databaseUrl, { max: 10, onnotice: () => {} })
+      : undefined;
+    const division = client
+      ? createLeases(client, BEAT_SECONDS)
+      : createBossDivision(database, BEAT_SECONDS, console.log);
     const load = (ids: string[]) => loadCustomers(database, () => performance.now(), { ids });
-    const share = createShare(division, load, () => performance.now(), stop.signal, { explain, log });
+    const share = createShare(division, load, () => performance.now(), stop.signal, {
+      explain,
+      log,
+    });
     const memory = share.noting({ take: () => "taken", giveBack() {} } as never);
     return { database, client, share, memory, turns: createTurns(concurrency) };
   });
