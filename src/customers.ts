@@ -14,6 +14,7 @@ import {
   restartWork,
   resumeCustomer,
 } from "./database/customerTable.ts";
+import { pgBossSql } from "./database/pgBoss.ts";
 import { addLastWork, findLastWorkFault } from "./database/lastWork.ts";
 import {
   type CommandName,
@@ -50,6 +51,10 @@ const RUNS: Record<CommandName, Run> = {
   resume: forEach(resume),
   restart,
   remove,
+  "share-sql": async (database) => {
+    await write(process.stdout, await pgBossSql(database));
+    return EXIT_OK;
+  },
 };
 
 const secrets = createSecrets();

@@ -73,9 +73,17 @@ export async function loadPgBoss(): Promise<Package> {
   }
 }
 
-/** The SQL that makes what it needs, for a database administrator. Throws {@link PgBossMissingError}. */
-export async function pgBossSql(): Promise<string> {
-  return (await loadPgBoss()).getConstructionPlans(SCHEMA);
+/**
+ * The SQL that makes what it needs, for a database administrator to run where the console's user may not. Throws
+ * {@link PgBossMissingError}.
+ */
+export async function pgBossSql({ options: { user } }: Database): Promise<string> {
+  const { getConstructionPlans } = await loadPgBoss();
+  return `${getConstructionPlans(SCHEMA).trim()}
+grant usage on schema ${SCHEMA} to "${user}";
+grant select, insert, update, delete on all tables in schema ${SCHEMA} to "${user}";
+grant execute on all functions in schema ${SCHEMA} to "${user}";
+`;
 }
 
 /** Sends its statements through our client. */
