@@ -71,8 +71,9 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     if (await takeNewSettings()) memory.tryAll();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
+    await share?.nextBeat();
     return await takeAll(
-      share?.nextBeat() ?? load({ only: await findNamed?.(), withLastWork }),
+      share?.customers() ?? load({ only: await findNamed?.(), withLastWork }),
     );
   };
 
@@ -81,8 +82,8 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
       const { complete, failed, workFailed } = await (await poll()).done;
       return await results.flush() && complete && failed + workFailed === 0;
     }
-    // Every so often.
-    await everySoOften(poll, run.pollMs, stop, monotonicMs);
+    // Every so often; a beat that is shared is waited for where it is taken.
+    await everySoOften(poll, share === undefined ? run.pollMs : 0, stop, monotonicMs);
     return true;
   } finally {
     await results.flush();

@@ -8,8 +8,10 @@ import type { Explanation } from "./wanted.ts";
 
 /** This console's share of the customers. */
 export interface Share {
-  /** Waits for the next beat, and gives what falls to this console of it, until nothing is left or the next one is due. */
-  nextBeat(): AsyncGenerator<Customer[], void>;
+  /** Waits until the next beat is due, or until a stop. */
+  nextBeat(): Promise<void>;
+  /** Gives what falls to this console of the beat, until nothing is left or the next one is due. */
+  customers(): AsyncGenerator<Customer[], void>;
   /** Takes nobody whom others have meanwhile, and notes who is begun and who is finished. */
   noting(memory: Memory): Memory;
   /** Gives back what is not finished. */
@@ -29,12 +31,14 @@ const SLOW_MS = 1500;
  * Takes one batch after the other, as fast as its customers are taken in turn.
  *
  * @param load gives these customers, as far as they are active
+ * @param beatMs from one beat's start to the next
  * @param monotonicMs a clock in milliseconds that is never set back
  * @param stop gives back at once what is not begun
  */
 export function createShare(
   division: Division,
   load: (customerIds: string[]) => AsyncIterable<Customer[]>,
+  beatMs: number,
   monotonicMs: () => number,
   stop: AbortSignal,
   { explain, log }: { explain: (error: unknown) => Explanation; log: Logger },
@@ -49,15 +53,19 @@ export function createShare(
 
   async function begin(): Promise<void> {
     while (!stop.aborted) {
-      await sleep(beatEndsMs - monotonicMs(), stop);
-      if (stop.aborted) return;
+      // Where the database does not answer, it is asked again as often.
+      beatEndsMs = monotonicMs() + beatMs;
       const { number, leftMs, otherBeatSeconds } = await division.cut();
       beatEndsMs = monotonicMs() + leftMs;
       otherBeatSeconds.forEach(tellOtherBeat);
-      if (number === beat) continue;
-      beat = number;
-      return;
+      if (number !== beat) return void (beat = number);
+      // This machine's clock was a little ahead.
+      await nextBeat();
     }
+  }
+
+  async function nextBeat(): Promise<void> {
+    await sleep(beatEndsMs - monotonicMs(), stop);
   }
 
   function tellOtherBeat(seconds: number): void {
@@ -140,7 +148,8 @@ export function createShare(
   });
 
   return {
-    async *nextBeat() {
+    nextBeat,
+    async *customers() {
       await begin();
       try {
         while (!stop.aborted && monotonicMs() < beatEndsMs) {

@@ -16,5 +16,5 @@ export function openShare(
   const division = createBossDivision(database, beatMs / 1000, (error) => {
     log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
   });
-  return createShare(division, load, () => performance.now(), stop, { explain, log });
+  return createShare(division, load, beatMs, () => performance.now(), stop, { explain, log });
 }

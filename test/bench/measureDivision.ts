@@ -44,7 +44,7 @@ export async function measureDivision(
       ? createLeases(client, BEAT_SECONDS)
       : createBossDivision(database, BEAT_SECONDS, console.log);
     const load = (ids: string[]) => loadCustomers(database, () => performance.now(), { ids });
-    const share = createShare(division, load, () => performance.now(), stop.signal, {
+    const share = createShare(division, load, BEAT_SECONDS * 1000, () => performance.now(), stop.signal, {
       explain,
       log,
     });
@@ -59,7 +59,8 @@ export async function measureDivision(
     const shares = await Promise.all(own.map(async ({ share, memory, turns }) => {
       let done = 0;
       const visits = new Set<Promise<void>>();
-      for await (const page of share.nextBeat()) {
+      await share.nextBeat();
+      for await (const page of share.customers()) {
         for (const customer of page) {
           if (memory.take(customer) !== "taken") continue;
           const turn = await turns.take(customer.contextIdentifier, false);
