@@ -71,7 +71,6 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     if (await takeNewSettings()) memory.tryAll();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
-    await share?.nextBeat();
     return await takeAll(
       share?.customers() ?? load({ only: await findNamed?.(), withLastWork }),
     );
@@ -82,8 +81,8 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
       const { complete, failed, workFailed } = await (await poll()).done;
       return await results.flush() && complete && failed + workFailed === 0;
     }
-    // Every so often; a beat that is shared is waited for where it is taken.
-    await everySoOften(poll, share === undefined ? run.pollMs : 0, stop, monotonicMs);
+    // Every so often.
+    await everySoOften(poll, run.pollMs, stop, monotonicMs, share?.nextBeat);
     return true;
   } finally {
     await results.flush();
