@@ -16,6 +16,8 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createMemory } = await import("./console/memory.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
+  const { createTenantStates } = await import("./console/tenantStates.ts");
+  const { createTickets } = await import("./console/tickets.ts");
   const { createTurns } = await import("./console/turns.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
@@ -33,11 +35,18 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     { explain, secrets, log },
   );
 
+  const tickets = createTickets(monotonicMs, log);
+  const kept = { tickets, states: createTenantStates(run.pollMs, monotonicMs) };
+  const store = run.storesTickets
+    ? (await import("./console/ticketStore.ts"))
+      .createTicketStore(target, kept, database, { explain, monotonicMs, log })
+    : undefined;
+
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
   const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
-  const { call, logOn, takeNews } = compose(target, run, means, giveUp, turns);
+  const { call, logOn, takeNews } = compose(target, run, means, { ...kept, store }, giveUp, turns);
   const ownWork = work && createWork(work, call, run.workTimeoutMs, giveUp);
 
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.
@@ -52,14 +61,15 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     ? (await import("./program/findNamed.ts")).createNamed(customers, database)
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
-  const parts = { visit, explain, takeNews, progress, monotonicMs };
+  const parts = { visit, explain, takeNews, progress, settle: store?.settle, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
     const which = { only: await findNamed?.(), withLastWork: work !== undefined };
-    return await takeAll(loadCustomers(database, monotonicMs, which));
+    const pages = loadCustomers(database, monotonicMs, which);
+    return await takeAll(store?.filled(pages) ?? pages);
   };
 
   try {
@@ -71,7 +81,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     await everySoOften(poll, run.pollMs, stop, monotonicMs);
     return true;
   } finally {
-    await results.flush();
+    await Promise.all([results.flush(), store?.flush()]);
     await database.end({ timeout: 1 });
   }
 });

@@ -43,6 +43,7 @@ and, where the defaults do not suit:
   REQUEST_TIMEOUT_SECONDS        30    one HTTP request, with its repeats
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
   TICKET_REUSE                   on    off: exchange at every poll, to watch how it goes
+  TICKET_STORE                   memory  database: keep tickets, encrypted, in the table tickets, so that they outlive this
   LOG_LEVEL                      info  debug, info, warning or error
   LOG_FORMAT                     text  text, or json: one object a line
   LOG_FILE                       a path: the log goes there, too, into a file a day
