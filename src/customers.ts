@@ -16,6 +16,7 @@ import {
 } from "./database/customerTable.ts";
 import { pgBossSql } from "./database/pgBoss.ts";
 import { addLastWork, findLastWorkFault } from "./database/lastWork.ts";
+import { addTickets } from "./database/storedTickets.ts";
 import {
   type CommandName,
   CUSTOMERS_HELP,
@@ -133,6 +134,7 @@ async function init(database: Database): Promise<number> {
   }
   const isNew = await createTable(schema, database);
   await sayOfLastWork(await addLastWork(database));
+  await sayOfTickets(await addTickets(schema, database));
   return await say(
     `The table customers ${
       isNew ? "was made" : "was there already"
@@ -145,6 +147,15 @@ async function sayOfLastWork(added: boolean | DatabaseError): Promise<void> {
     await say("Added the column last_work, which a work script's lastSync comes from.");
   } else if (added !== false) {
     await say(`A work script's lastSync stays null: ${added.message}. ${added.remedy}`);
+  }
+}
+
+async function sayOfTickets(added: boolean | DatabaseError): Promise<void> {
+  if (added === true) await say("Made the table tickets, for TICKET_STORE=database.");
+  else if (added !== false) {
+    await say(
+      `TICKET_STORE=database has nowhere to keep tickets: ${added.message}. ${added.remedy}`,
+    );
   }
 }
 

@@ -17,6 +17,8 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createMemory } = await import("./console/memory.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
+  const { createTenantStates } = await import("./console/tenantStates.ts");
+  const { createTickets } = await import("./console/tickets.ts");
   const { createTurns } = await import("./console/turns.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
@@ -26,31 +28,46 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
-  const ownMemory = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
   const turns = createTurns(run.concurrency);
   const database = openDatabase(target.databaseUrl);
   const load = (which: Which) => loadCustomers(database, monotonicMs, which);
   const withLastWork = work !== undefined;
-  const share = run.share
-    ? (await import("./program/openShare.ts")).openShare(
-      database,
-      (ids) => load({ ids, withLastWork }),
-      run.pollMs,
-      { explain, log },
-      stop,
-    )
-    : undefined;
-  const memory = share?.noting(ownMemory) ?? ownMemory;
   const results = createResultWriter(
     (batch) => recordResults(batch, database),
     { explain, secrets, log },
   );
 
+  const tickets = createTickets(monotonicMs, log);
+  const kept = { tickets, states: createTenantStates(run.pollMs, monotonicMs) };
+  const store = run.storesTickets
+    ? (await import("./console/ticketStore.ts"))
+      .createTicketStore(target, kept, database, { explain, monotonicMs, log })
+    : undefined;
+  const share = run.share && store
+    ? (await import("./program/openShare.ts"))
+      .openShare(run.pollMs, database, store, (ids) => load({ ids, withLastWork }), turns, surroundings)
+    : undefined;
+  const ownMemory = createMemory(
+    run.pollMs,
+    run.requestTimeoutMs,
+    loginHost,
+    monotonicMs,
+    share?.backoff,
+  );
+  const memory = share?.noting(ownMemory) ?? ownMemory;
+
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
   const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
   const means = { sign, send, clock, monotonicMs, log, telemetry };
-  const { call, logOn, takeNews } = compose(target, run, means, giveUp, turns);
+  const { call, logOn, takeNews } = compose(
+    target,
+    run,
+    means,
+    { ...kept, store, claimed: share?.claimed },
+    giveUp,
+    turns,
+  );
   const ownWork = work && createWork(work, call, run.workTimeoutMs, giveUp);
 
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.
@@ -65,15 +82,14 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     ? (await import("./program/findNamed.ts")).createNamed(customers, database)
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
-  const parts = { visit, explain, takeNews, progress, monotonicMs };
+  const parts = { visit, explain, takeNews, progress, settle: store?.settle, monotonicMs };
   const takeAll = createPoll(parts, turns, around, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
-    return await takeAll(
-      share?.customers() ?? load({ only: await findNamed?.(), withLastWork }),
-    );
+    const pages = share?.customers() ?? load({ only: await findNamed?.(), withLastWork });
+    return await takeAll(store?.filled(pages) ?? pages);
   };
 
   try {
@@ -85,7 +101,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     await everySoOften(poll, run.pollMs, stop, monotonicMs, share?.nextBeat);
     return true;
   } finally {
-    await results.flush();
+    await Promise.all([results.flush(), store?.flush()]);
     await share?.leave();
     await database.end({ timeout: 1 });
   }

@@ -338,6 +338,25 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assertOutcome(listed, 0, /^customer +state +last sync +last error\n/);
     });
 
+    await t.test("init makes the table of stored tickets beside an older table of customers", async () => {
+      await sql`drop table tickets`;
+      const made = await customers(["init"], settings);
+      assertOutcome(
+        made,
+        0,
+        /^Made the table tickets, .*TICKET_STORE=database.*\nThe table custom/,
+      );
+      assert.equal((await sql`select from tickets`).length, 0);
+      await sql`alter table tickets rename column sealed to seat`;
+      const fault = await customers(["init"], settings);
+      await sql`alter table tickets rename column seat to sealed`;
+      assertOutcome(
+        fault,
+        0,
+        /^TICKET_STORE=database has nowhere .*not as expected.*\nThe table c/,
+      );
+    });
+
     await t.test("init says what another table of that name lacks", async () => {
       await sql`alter table customers rename column last_error to trouble`;
       const outcome = await customers(["init"], settings);

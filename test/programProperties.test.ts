@@ -44,6 +44,7 @@ describe("settings are read, or every fault is named and no secret:", () => {
     SHUTDOWN_SECONDS: values("10"),
     WORK: values("work.ts"),
     TICKET_REUSE: values("on", "off"),
+    TICKET_STORE: values("memory", "database"),
     LOG_LEVEL: values("info"),
     LOG_FORMAT: values("json"),
     LOG_FILE: values("console.log"),

@@ -7,6 +7,7 @@ import type { HttpAnswer, Send } from "../superoffice/http.ts";
 import { createKeySet } from "../superoffice/keySet.ts";
 import {
   type Call,
+  type CallTenant,
   type LogOn,
   makeCall,
   makeLogOn,
@@ -20,8 +21,8 @@ import { corrected } from "./corrected.ts";
 import { heldBack, type SharedTrouble } from "./heldBack.ts";
 import { mended } from "./mended.ts";
 import { repeated } from "./repeated.ts";
-import { createTenantStates } from "./tenantStates.ts";
-import { createTickets } from "./tickets.ts";
+import type { Claimed } from "./ticketClaims.ts";
+import type { Kept, TicketStore } from "./ticketStore.ts";
 import type { Turns } from "./turns.ts";
 import type { Telemetry } from "./wanted.ts";
 import { createWatch } from "./watched.ts";
@@ -48,6 +49,14 @@ export interface Means {
   telemetry: Telemetry | undefined;
 }
 
+/** What is kept of tenants from one log-on to the next. */
+export interface Keeping extends Kept {
+  /** Undefined where memory alone keeps it. */
+  store: TicketStore | undefined;
+  /** Undefined where no other console makes tickets. */
+  claimed: Claimed | undefined;
+}
+
 /** What a composition gives. */
 export interface Composed {
   call: Call;
@@ -66,11 +75,10 @@ export function compose(
   application: Application,
   { pollMs, requestTimeoutMs, reuseTickets }: Patience,
   { sign, send, clock, monotonicMs, log, telemetry }: Means,
+  { tickets, states, store, claimed }: Keeping,
   giveUp: AbortSignal,
   { wait, aside }: Pick<Turns, "wait" | "aside">,
 ): Composed {
-  const states = createTenantStates(pollMs, monotonicMs);
-  const tickets = createTickets(monotonicMs, log);
   const watched = createWatch(log, telemetry?.span, monotonicMs);
 
   // A request is repeated.
@@ -93,14 +101,13 @@ export function compose(
     );
   };
   const heldTicket = heldBack(corrected(makeTicketAt, clock, log), held, giveUp, log);
-  const getTicket = heldTicket.witnessed(tickets.kept(heldTicket.step));
-  const callTenant = states.forgottenWhenUnreachable(
-    watched(
-      (_tenant, _access, { purpose = "tenant called" }) => purpose,
-      plain.callTenant,
-      failureOf,
-    ),
+  const getTicket = heldTicket.witnessed(tickets.kept(claimed?.(heldTicket.step) ?? heldTicket.step));
+  const watchedCall: CallTenant = watched(
+    (_tenant, _access, { purpose = "tenant called" }) => purpose,
+    plain.callTenant,
+    failureOf,
   );
+  const callTenant = states.forgottenWhenUnreachable(store?.noted(watchedCall) ?? watchedCall);
 
   // The whole is mended.
   const call = mended(tickets.renewedByUse(makeCall(readTenantState, getTicket, callTenant)), {

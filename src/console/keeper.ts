@@ -1,9 +1,18 @@
+/** Something that is kept. */
+export interface Found<T> {
+  readonly value: T;
+  /** By the monotonic clock, in milliseconds. */
+  readonly until: number;
+}
+
 /** Keeps one thing for each tenant, and has it made once for all who ask for it at the same time. */
 export interface Keeper<T> {
-  /** What is kept for the tenant, made for the same `purpose`, and still good. */
-  get(contextIdentifier: string, purpose: string): T | undefined;
+  /** What is kept for the tenant, made for the same `purpose`, and still good; with the time until which it is. */
+  find(contextIdentifier: string, purpose: string): Found<T> | undefined;
   /** Has it made and keeps it; gives the one that is being made when somebody asked before. */
   make(contextIdentifier: string, purpose: string, making: () => Promise<T>): Promise<T>;
+  /** Keeps what was made elsewhere, for `leftMs` milliseconds, but not longer than one that is new. */
+  put(contextIdentifier: string, purpose: string, value: T, leftMs: number): void;
   /** Lets the time of what is kept begin anew, where `isIt` says that it is this one. */
   renew(contextIdentifier: string, isIt: (kept: T) => boolean): void;
   /** Keeps it no longer, where `isIt` says that it is this one. */
@@ -27,20 +36,20 @@ export function createKeeper<T>(
   const underWay = new Map<string, { purpose: string; made: Promise<T> }>();
   let sweptAt = monotonicMs();
 
-  function keep(contextIdentifier: string, purpose: string, value: T): void {
+  function keep(contextIdentifier: string, purpose: string, value: T, leftMs = Infinity): void {
     const now = monotonicMs();
     if (now - sweptAt >= sweepMs) {
       sweptAt = now;
       for (const [id, { until }] of kept) if (now >= until) kept.delete(id);
     }
-    kept.set(contextIdentifier, { value, purpose, until: now + keepMsOf(value) });
+    kept.set(contextIdentifier, { value, purpose, until: now + Math.min(leftMs, keepMsOf(value)) });
   }
 
   return {
-    get(contextIdentifier, purpose) {
+    find(contextIdentifier, purpose) {
       const found = kept.get(contextIdentifier);
       const isGood = found?.purpose === purpose && monotonicMs() < found.until;
-      return isGood ? found.value : undefined;
+      return isGood ? found : undefined;
     },
     make(contextIdentifier, purpose, making) {
       const same = underWay.get(contextIdentifier);
@@ -54,6 +63,7 @@ export function createKeeper<T>(
       underWay.set(contextIdentifier, { purpose, made });
       return made;
     },
+    put: keep,
     renew(contextIdentifier, isIt) {
       const found = kept.get(contextIdentifier);
       if (found !== undefined && isIt(found.value)) {

@@ -47,6 +47,8 @@ export interface PollParts {
   takeNews: () => SharedTrouble | undefined;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
+  /** What is to be done before a poll counts as done; undefined where nothing is. */
+  settle: (() => Promise<void>) | undefined;
   /** A clock in milliseconds that is never set back. */
   monotonicMs: () => number;
 }
@@ -65,7 +67,7 @@ export interface PollSurroundings {
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
-  { visit, explain, takeNews, progress, monotonicMs }: PollParts,
+  { visit, explain, takeNews, progress, settle, monotonicMs }: PollParts,
   turns: Turns,
   { memory, telemetry, log }: PollSurroundings,
   stop: AbortSignal,
@@ -130,6 +132,7 @@ export function createPoll(
 
     async function finish(): Promise<PollSummary> {
       await Promise.all(inHand);
+      await settle?.();
       if (complete && !stop.aborted) roll.complete();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);

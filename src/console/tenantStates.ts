@@ -2,12 +2,16 @@ import { NetworkError } from "../superoffice/errors.ts";
 import type { CallTenant, ReadTenantState } from "../superoffice/logOn.ts";
 import type { Access, Tenant } from "../superoffice/tenant.ts";
 import type { TenantState } from "../superoffice/tenantState.ts";
-import { createKeeper } from "./keeper.ts";
+import { createKeeper, type Found } from "./keeper.ts";
 
 /** The tenants' states, kept for as long as SuperOffice says that they hold. */
 export interface TenantStates {
   /** Gives the state that is kept, where it still holds; else reads it. */
   kept(read: ReadTenantState): ReadTenantState;
+  /** The state that is kept for the tenant, with the time until which it holds. */
+  find(tenant: Tenant): Found<TenantState> | undefined;
+  /** Keeps one that was read elsewhere and holds for `leftMs` milliseconds more. */
+  put(tenant: Tenant, state: TenantState, leftMs: number): void;
   /** A host that cannot be reached may be one that the tenant has left. */
   forgottenWhenUnreachable(callTenant: CallTenant): CallTenant;
   /** Drops the state that leads to the address that was refused: another may have taken its place. */
@@ -35,10 +39,12 @@ export function createTenantStates(pollMs: number, monotonicMs: () => number): T
   return {
     kept: (read) => (tenant) => {
       const { contextIdentifier } = tenant;
-      const state = keeper.get(contextIdentifier, "");
-      if (state !== undefined) return Promise.resolve(state);
+      const state = keeper.find(contextIdentifier, "");
+      if (state !== undefined) return Promise.resolve(state.value);
       return keeper.make(contextIdentifier, "", () => read(tenant));
     },
+    find: ({ contextIdentifier }) => keeper.find(contextIdentifier, ""),
+    put: ({ contextIdentifier }, state, leftMs) => keeper.put(contextIdentifier, "", state, leftMs),
     forgottenWhenUnreachable: (callTenant) => async (tenant, access, request) => {
       try {
         return await callTenant(tenant, access, request);

@@ -47,6 +47,7 @@ and, where the defaults do not suit:
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
   SHARE                          off   on: the same as --share
   TICKET_REUSE                   on    off: exchange at every poll, to watch how it goes
+  TICKET_STORE                   memory  database: keep tickets, encrypted, in the table tickets, so that they outlive this
   LOG_LEVEL                      info  debug, info, warning or error
   LOG_FORMAT                     text  text, or json: one object a line
   LOG_FILE                       a path: the log goes there, too, into a file a day

@@ -22,6 +22,8 @@ export interface RunSettings {
   shutdownMs: number;
   /** Whether tickets are kept between polls, as they should be. */
   reuseTickets: boolean;
+  /** Whether they are stored in the database, too, and outlive the process. */
+  storesTickets: boolean;
   /** Whether the work is shared with other consoles. */
   share: boolean;
   /** The path of a work script. */
@@ -66,13 +68,24 @@ const runSchema = z.object({
   WORK: z.string().optional(),
   WORK_TIMEOUT_SECONDS: seconds(600, 86_400),
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
+  TICKET_STORE: oneOf(["memory", "database"]).default("memory"),
   SHARE: oneOf(["on", "off"]).default("off"),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
   LOG_FILE: z.string().optional(),
   LOG_KEEP_DAYS: wholeNumber(92, 36_500),
   ...proxyShape,
-});
+}).refine(
+  ({ TICKET_REUSE, TICKET_STORE, SHARE }) =>
+    TICKET_REUSE !== "off" || (TICKET_STORE !== "database" && SHARE !== "on"),
+  {
+    path: ["TICKET_STORE"],
+    error:
+      "database (which SHARE=on needs) is of no use with TICKET_REUSE=off, which uses no ticket twice; expected one of both",
+    // Beside other faults, too.
+    when: () => true,
+  },
+);
 
 /** What says what to run against, but for the private key. */
 export const targetSchema = z.object({
@@ -123,6 +136,7 @@ export function readRunSettings(variables: Variables): RunSettings {
     proxies: proxiesOf(data),
     share: data.SHARE === "on",
     reuseTickets: data.TICKET_REUSE === "on",
+    storesTickets: data.TICKET_STORE === "database" || data.SHARE === "on",
     log: {
       level: data.LOG_LEVEL,
       format: data.LOG_FORMAT,

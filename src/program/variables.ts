@@ -31,6 +31,7 @@ export const OWN_VARIABLES = [
   "WORK",
   "WORK_TIMEOUT_SECONDS",
   "TICKET_REUSE",
+  "TICKET_STORE",
   "SHARE",
   "LOG_LEVEL",
   "LOG_FORMAT",

@@ -82,7 +82,7 @@ function setUp(concurrency: number): void {
   const around = { memory, secrets: new Set<string>(), telemetry: undefined, log };
   const record = (result: CustomersResult) => recorded.push(result);
   const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
-  const parts = { visit, explain, takeNews, progress: undefined, monotonicMs };
+  const parts = { visit, explain, takeNews, progress: undefined, settle: undefined, monotonicMs };
   const takeAll = createPoll(parts, turns, around, giveUp.signal);
   poll = async () => {
     tried = [];

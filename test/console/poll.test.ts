@@ -79,7 +79,7 @@ function setUp(concurrency: number, work?: RunWork): void {
   const monotonicMs = () => clock;
   const visit = createVisit({ logOn, work, record, explain, monotonicMs }, around);
   const takeNews = () => undefined;
-  const parts = { visit, explain, takeNews, progress: undefined, monotonicMs };
+  const parts = { visit, explain, takeNews, progress: undefined, settle: undefined, monotonicMs };
   takeAll = createPoll(parts, createTurns(concurrency), around, stop.signal);
 }
 

@@ -50,6 +50,7 @@ describe("readSettings", () => {
       work: undefined,
       workTimeoutMs: 600_000,
       reuseTickets: true,
+      storesTickets: false,
       colours: undefined,
       sendsTelemetry: false,
       usesDenoTelemetry: false,
@@ -116,6 +117,7 @@ describe("readSettings", () => {
       work: "work.ts",
       workTimeoutMs: 1_500,
       reuseTickets: false,
+      storesTickets: false,
       colours: true,
       sendsTelemetry: true,
       usesDenoTelemetry: false,
@@ -228,6 +230,7 @@ describe("readSettings names the variable and what it expects:", () => {
     ["REQUEST_TIMEOUT_SECONDS", "3601", /expected 0\.1 to 3600 seconds$/],
     ["SHUTDOWN_SECONDS", "1 minute", /expected 0\.1 to 3600 seconds$/],
     ["TICKET_REUSE", "no", /expected one of on, off$/],
+    ["TICKET_STORE", "disk", /expected one of memory, database$/],
     ["LOG_LEVEL", "verbose", /expected one of debug, info, warning, error$/],
     ["LOG_FORMAT", "xml", /expected one of text, json$/],
     ["LOG_KEEP_DAYS", "0", /expected a whole number, 1 to 36500$/],
@@ -275,6 +278,15 @@ describe("readSettings names the variable and what it expects:", () => {
       assert.match(fault, expectation);
     });
   }
+
+  test("tickets that are stored, and used but once, beside the other faults", async () => {
+    const both = { TICKET_REUSE: "off", TICKET_STORE: "database" };
+    const [other, fault = ""] = await faultsOf({ ...COMPLETE, ...both, POLL_SECONDS: "often" });
+    assert.match(`${other}`, /^POLL_SECONDS: expected/);
+    assert.match(fault, /^TICKET_STORE: database is of no use with TICKET_REUSE=off/);
+    const { storesTickets } = readRunSettings({ TICKET_STORE: "database" });
+    assert.equal(storesTickets, true);
+  });
 
   test("both private keys set", async () => {
     const [fault = "", ...more] = await faultsOf({ ...COMPLETE, SUPEROFFICE_PRIVATE_KEY: KEY });

@@ -5,12 +5,18 @@ import type { StandIn, Tenant } from "../../fixtures/standIn.ts";
 import { type Clock, createClock } from "../../src/console/clock.ts";
 import { compose } from "../../src/console/compose.ts";
 import { createHttpClient } from "../../src/console/httpClient.ts";
+import { createTenantStates } from "../../src/console/tenantStates.ts";
+import { createTickets } from "../../src/console/tickets.ts";
 import { createTenantFetch } from "../../src/console/tenantFetch.ts";
 import { createTurns } from "../../src/console/turns.ts";
+import { createTicketStore, type TicketStore } from "../../src/console/ticketStore.ts";
 import type { Telemetry } from "../../src/console/wanted.ts";
+import type { Database } from "../../src/database/connection.ts";
+import { explain } from "../../src/program/explain.ts";
 import type { Send } from "../../src/superoffice/http.ts";
-import type { LoggedOn } from "../../src/superoffice/logOn.ts";
+import type { LogOn } from "../../src/superoffice/logOn.ts";
 import { importPrivateKey } from "../../src/superoffice/privateKey.ts";
+import type { Application } from "../../src/superoffice/tenant.ts";
 import { createSigner, type Signer } from "../../src/superoffice/signToken.ts";
 import { CLIENT_SECRET } from "./sampleTenants.ts";
 
@@ -20,10 +26,14 @@ const never = new AbortController().signal;
 
 export interface TestConsole {
   /** Logs on to a tenant, as a poll does. */
-  logOn(tenant: Tenant): Promise<LoggedOn>;
+  logOn: LogOn;
   /** What a work script gets for a tenant. */
   fetchFor(tenant: Tenant): typeof fetch;
   clock: Clock;
+  /** Undefined without a database. */
+  store: TicketStore | undefined;
+  /** Its client secret may be replaced. */
+  application: Application;
   /** The addresses below which tenants were called, in their order. */
   apis: string[];
 }
@@ -39,6 +49,8 @@ export interface TestConsoleOptions {
   monotonicMs?: () => number;
   machineTime?: () => Date;
   log?: Logger;
+  /** Where tickets are stored; nowhere when left out. */
+  database?: Database;
   telemetry?: Telemetry;
   giveUp?: AbortSignal;
 }
@@ -47,6 +59,7 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
   const { reusesTickets = true, requestTimeoutMs = 30_000, around = (send) => send } = options;
   const { monotonicMs = () => performance.now(), machineTime = () => new Date() } = options;
   const { sign = sampleSigner, log = getLogger("test"), telemetry, giveUp = never } = options;
+  const { database } = options;
   const client = createHttpClient(giveUp, requestTimeoutMs);
   const clock = createClock(machineTime);
   const apis: string[] = [];
@@ -55,10 +68,18 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
     if (api !== undefined) apis.push(api);
     return client(request);
   };
+  const application = { loginUrl: standIn.loginUrl, clientSecret: CLIENT_SECRET };
+  const kept = {
+    tickets: createTickets(monotonicMs, log),
+    states: createTenantStates(15_000, monotonicMs),
+  };
+  const store = database &&
+    createTicketStore(application, kept, database, { explain, monotonicMs, log });
   const { call, logOn } = compose(
-    { loginUrl: standIn.loginUrl, clientSecret: CLIENT_SECRET },
+    application,
     { pollMs: 15_000, requestTimeoutMs, reuseTickets: reusesTickets },
     { sign, send: around(noting), clock, monotonicMs, log, telemetry },
+    { ...kept, store, claimed: undefined },
     giveUp,
     createTurns(32),
   );
@@ -68,6 +89,8 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
       const api = `${standIn.hostUrls[tenant.host ?? 0]}/${tenant.contextIdentifier}/api`;
       return createTenantFetch(tenant, api, call);
     },
+    store,
+    application,
     clock,
     apis,
   };
