@@ -45,7 +45,14 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     : undefined;
   const share = run.share && store
     ? (await import("./program/openShare.ts"))
-      .openShare(run.pollMs, database, store, (ids) => load({ ids, withLastWork }), turns, surroundings)
+      .openShare(
+        run.pollMs,
+        database,
+        store,
+        (ids) => load({ ids, withLastWork }),
+        turns,
+        surroundings,
+      )
     : undefined;
   const ownMemory = createMemory(
     run.pollMs,

@@ -101,7 +101,9 @@ export function compose(
     );
   };
   const heldTicket = heldBack(corrected(makeTicketAt, clock, log), held, giveUp, log);
-  const getTicket = heldTicket.witnessed(tickets.kept(claimed?.(heldTicket.step) ?? heldTicket.step));
+  const getTicket = heldTicket.witnessed(
+    tickets.kept(claimed?.(heldTicket.step) ?? heldTicket.step),
+  );
   const watchedCall: CallTenant = watched(
     (_tenant, _access, { purpose = "tenant called" }) => purpose,
     plain.callTenant,

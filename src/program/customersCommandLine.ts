@@ -30,7 +30,15 @@ Exit codes: 0 done; 1 not done, with the reason; 2 wrong settings or usage.
 export type Option = "token-stdin" | "replace" | "yes" | "json";
 
 /** What can be done with the table. */
-export type CommandName = "list" | "init" | "add" | "pause" | "resume" | "restart" | "remove" | "share-sql";
+export type CommandName =
+  | "list"
+  | "init"
+  | "add"
+  | "pause"
+  | "resume"
+  | "restart"
+  | "remove"
+  | "share-sql";
 
 /** How many customers each takes, and which options. */
 const COMMANDS: Record<CommandName, { fewest: number; most: number; options: Option[] }> = {

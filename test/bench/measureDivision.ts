@@ -44,10 +44,17 @@ export async function measureDivision(
       ? createLeases(client, BEAT_SECONDS)
       : createBossDivision(database, BEAT_SECONDS, console.log);
     const load = (ids: string[]) => loadCustomers(database, () => performance.now(), { ids });
-    const share = createShare(division, load, BEAT_SECONDS * 1000, () => performance.now(), stop.signal, {
-      explain,
-      log,
-    });
+    const share = createShare(
+      division,
+      load,
+      BEAT_SECONDS * 1000,
+      () => performance.now(),
+      stop.signal,
+      {
+        explain,
+        log,
+      },
+    );
     const memory = share.noting({ take: () => "taken", giveBack() {} } as never);
     return { database, client, share, memory, turns: createTurns(concurrency) };
   });
