@@ -133,7 +133,8 @@ export async function runProgram(service: Service): Promise<never> {
     const { target, close } = await startDemo();
     try {
       const takeNewSettings = () => Promise.resolve(false);
-      return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
+      const task = { run, target, work: loadedWork, customers, once };
+      return await serve(task, log, takeNewSettings, run.share ? twice(service) : service);
     } finally {
       await close();
     }
@@ -148,6 +149,7 @@ export async function runProgram(service: Service): Promise<never> {
     task: Task,
     log: Logger,
     takeNewSettings: TakeNewSettings,
+    whatToDo = service,
   ): Promise<number> {
     const { run, target, once } = task;
     if (stopping.stop.aborted) return EXIT_OK;
@@ -185,7 +187,7 @@ export async function runProgram(service: Service): Promise<never> {
       const { startWatchdog } = await import("./watchdog.ts");
       startWatchdog(task.work.fileName, run.log.format, log, stopping.standAside, printNow);
     }
-    const allWorked = await service(task, {
+    const allWorked = await whatToDo(task, {
       log,
       secrets,
       explain: explainSafely,
@@ -202,6 +204,17 @@ export async function runProgram(service: Service): Promise<never> {
   }
 
   return await end(await exitCodeOf(main, redact));
+}
+
+/** As two consoles would do it that share the work; which one says what stands in its lines. */
+function twice(service: Service): Service {
+  return async (task, surroundings) => {
+    const both = [1, 2].map((console) => {
+      const log = surroundings.log.with({ console });
+      return service(task, { ...surroundings, log, showProgress: undefined });
+    });
+    return (await Promise.all(both)).every((allWorked) => allWorked);
+  };
 }
 
 /** What arrives without a customer's name may come from the work script all the same. */
