@@ -15,6 +15,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createHttpClient } = await import("./console/httpClient.ts");
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
+  const { createNobody } = await import("./console/nobody.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
   const { createTenantStates } = await import("./console/tenantStates.ts");
@@ -90,12 +91,14 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
   const parts = { visit, explain, takeNews, progress, settle: store?.settle, monotonicMs };
+  const tellIfNobody = createNobody(log);
   const takeAll = createPoll(parts, turns, around, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
-    const pages = share?.customers() ?? load({ only: await findNamed?.(), withLastWork });
+    const pages = share?.customers() ??
+      tellIfNobody(load({ only: await findNamed?.(), withLastWork }));
     return await takeAll(store?.filled(pages) ?? pages);
   };
 

@@ -72,8 +72,6 @@ export function createPoll(
   { memory, telemetry, log }: PollSurroundings,
   stop: AbortSignal,
 ): Poll {
-  let nobodyIsActive = false;
-
   async function poll(pages: AsyncIterable<Customer[]>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
     const counts = { ...NOBODY };
@@ -81,7 +79,6 @@ export function createPoll(
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
-    let isAnybodyHere = false;
     progress?.begin();
 
     async function visitInTurn(customer: Customer, turn: Turn | Promise<Turn>): Promise<void> {
@@ -102,7 +99,6 @@ export function createPoll(
     }
 
     async function take(customer: Customer): Promise<void> {
-      isAnybodyHere = true;
       roll.isHere(customer);
       const taken = memory.take(customer);
       if (taken !== "taken") {
@@ -138,7 +134,6 @@ export function createPoll(
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
-      if (complete && !stop.aborted) tellIfNobodyIsActive(!isAnybodyHere);
       log.info(
         (complete ? "Poll done" : "Poll broken off") +
           " in {durationMs} ms: {loggedOn} logged on" +
@@ -169,14 +164,6 @@ export function createPoll(
         customers: failed + heldBack + stillInHand,
       },
     );
-  }
-
-  /** Once, until somebody is. */
-  function tellIfNobodyIsActive(isNobody: boolean): void {
-    if (isNobody && !nobodyIsActive) {
-      log.info("No customer is active, so that there is nobody to log on to.");
-    }
-    nobodyIsActive = isNobody;
   }
 
   return telemetry === undefined ? poll : withSpan(poll, telemetry.span);
