@@ -48,6 +48,7 @@ export function createShare(
   let beat = -1;
   let beatEndsMs = -Infinity;
   let renewedMs = -Infinity;
+  let recoveredMs = -Infinity;
   let looking: Promise<void> | undefined;
   let wake = () => {};
 
@@ -159,7 +160,10 @@ export function createShare(
           if (batches.length > 0) yield* take(batches, takenMs);
           else if (await division.isUnfinished()) {
             // Perhaps whoever has it does not live any more.
-            await division.recover();
+            if (monotonicMs() - recoveredMs >= LOOK_MS) {
+              await division.recover();
+              recoveredMs = monotonicMs();
+            }
             const awake = new AbortController();
             wake = () => awake.abort();
             await sleep(LOOK_MS / 4, stop, awake.signal);

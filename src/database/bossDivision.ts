@@ -1,6 +1,7 @@
 // The division of customers on pg-boss, the Postgres job queue.
 import type postgres from "postgres";
 import { type Database, DatabaseError, explainDatabaseError } from "./connection.ts";
+import type { CutCustomer, DueCustomer } from "./division.ts";
 import { type Batch, batchSizeFor, type Beat, CLAIM_MS, type Division } from "./division.ts";
 import { isLeftAlone } from "./refusals.ts";
 import { type Boss, type BossDatabase, bossDatabase, type Job, startBoss } from "./pgBoss.ts";
@@ -26,11 +27,13 @@ const OPTIONS = {
  * is a job that is active. It connects when it is first used.
  *
  * @param tellTrouble is told of what goes wrong where nobody waits
+ * @param dueAt gives those who are due in a beat, in the order of their moments
  */
 export function createBossDivision(
   database: Database,
   beatSeconds: number,
   tellTrouble: (error: Error) => void,
+  dueAt: (customers: CutCustomer[], beatStartMs: number) => DueCustomer[] = all,
 ): Division {
   let starting: Promise<Boss> | undefined;
   /** How many customers one has, as far as is known. */
@@ -80,7 +83,9 @@ export function createBossDivision(
       select extract(epoch from now())::float8 as seconds`;
     const number = Math.floor(seconds / beatSeconds);
     const leftMs = ((number + 1) * beatSeconds - seconds) * 1000;
-    const otherBeatSeconds = beatId === null ? [] : await cut(boss, db, transaction, beatId);
+    const otherBeatSeconds = beatId === null
+      ? []
+      : await cut(boss, db, transaction, beatId, number * beatSeconds * 1000);
     return { number, leftMs, otherBeatSeconds };
   }
 
@@ -90,6 +95,7 @@ export function createBossDivision(
     db: BossDatabase,
     transaction: postgres.TransactionSql,
     beatId: string,
+    beatStartMs: number,
   ): Promise<number[]> {
     const inHand: string[] = [];
     for (const name of [BATCHES, RESTS]) {
@@ -102,18 +108,22 @@ export function createBossDivision(
     const beats = await boss.findJobs(BEATS, { limit: ALL, db });
     const earlier = beats.map(({ id }) => id).filter((id) => id !== beatId);
     if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
-    const customers = await transaction<{ id: string }[]>`
-      select id from customers
+    const customers = await transaction<CutCustomer[]>`
+      select id, hashtext(context_identifier || ' ' || coalesce(system_user_token, '')) as row,
+        last_sync is null or last_error is not null as "isUrgent"
+      from customers
       where is_active and not ${isLeftAlone(transaction as never)}
         and id not in (select value::bigint from jsonb_array_elements_text(${
       database.json(inHand)
     }))
       order by id`;
-    const size = batchSizeFor(customers.length);
+    const due = dueAt(customers, beatStartMs);
+    const size = batchSizeFor(due.length);
     const jobs = [];
-    for (let from = 0; from < customers.length; from += size) {
-      const customerIds = customers.slice(from, from + size).map(({ id }) => id);
-      jobs.push({ data: { customerIds } });
+    for (let from = 0; from < due.length; from += size) {
+      const some = due.slice(from, from + size);
+      const customerIds = some.map(({ id }) => id);
+      jobs.push({ data: { customerIds }, startAfter: new Date(some[0]!.atMs).toISOString() });
     }
     if (jobs.length > 0) await boss.insert(BATCHES, jobs, { db });
     return beats.map(({ data }) => (data as unknown as { beatSeconds: number }).beatSeconds)
@@ -173,6 +183,10 @@ export function createBossDivision(
       await boss?.stop({ graceful: false });
     },
   };
+}
+
+function all(customers: CutCustomer[], atMs: number): DueCustomer[] {
+  return customers.map(({ id }) => ({ id, atMs }));
 }
 
 async function remove(boss: Boss, name: string, jobs: Job[], db: BossDatabase): Promise<void> {

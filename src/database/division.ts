@@ -8,6 +8,22 @@ export interface Batch {
   customerIds: string[];
 }
 
+/** A customer as a beat is cut. */
+export interface CutCustomer {
+  id: string;
+  /** The same for the same context identifier and token, and for others hardly ever. */
+  row: number;
+  /** Whether it was never logged on to, or failed the last time. */
+  isUrgent: boolean;
+}
+
+/** One that is to be worked on in the beat. */
+export interface DueCustomer {
+  id: string;
+  /** From when on, by the database's clock. */
+  atMs: number;
+}
+
 /** A beat, by the database's clock. */
 export interface Beat {
   /** Counted from 1970. */

@@ -31,7 +31,11 @@ export interface Boss {
     data: object,
     options: Through & { singletonSeconds: number },
   ): Promise<string | null>;
-  insert(name: string, jobs: Partial<Job>[], options: Through): Promise<unknown>;
+  insert(
+    name: string,
+    jobs: (Partial<Job> & { startAfter?: string })[],
+    options: Through,
+  ): Promise<unknown>;
   fetch(name: string, options: Through & { batchSize: number }): Promise<Job[]>;
   touch(name: string, jobs: Attempt[]): Promise<{ settled?: string[] }>;
   deleteJob(
