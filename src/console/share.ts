@@ -107,7 +107,8 @@ export function createShare(
     try {
       holdings.divided(holding, await division.divide(holding.batch, keptIds, returnedIds));
     } catch (error) {
-      holding.isDividing = false;
+      // Its claim is still the old one, under which the last of them may have been finished meanwhile.
+      holdings.divided(holding, holding.batch);
       throw error;
     }
   }
