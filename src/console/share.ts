@@ -121,9 +121,9 @@ export function createShare(
       for (const holding of holdings.all()) {
         const { batch, left, waiting, takenMs } = holding;
         const isDue = waiting.size === 0 ? now - takenMs > SLOW_MS : beatEndsMs - now < SLOW_MS;
-        if (isDue && left.size > 0 && left.size < batch.customerIds.length) {
-          await divide(holding, []);
-        }
+        // A batch of slow ones alone leaves, too, since the beat is not over before all batches are done.
+        const isDivisible = left.size < batch.customerIds.length || !batch.isRest;
+        if (isDue && left.size > 0 && isDivisible) await divide(holding, []);
       }
       await finish();
     } catch (error) {
