@@ -55,6 +55,8 @@ export function createShare(
     while (!stop.aborted) {
       // Where the database does not answer, it is asked again as often.
       beatEndsMs = monotonicMs() + beatMs;
+      // Who is not known as finished is left out.
+      await finish();
       const { number, leftMs, otherBeatSeconds } = await division.cut();
       beatEndsMs = monotonicMs() + leftMs;
       otherBeatSeconds.forEach(tellOtherBeat);
