@@ -25,8 +25,9 @@ export interface Holdings {
   finish(customerId: string): void;
   /** Says that others have the customers meanwhile. */
   lose(holding: Holding, customerIds: Iterable<string>): void;
-  /** Gives those that were finished since it was asked last. */
+  /** Gives those that are finished, and not told as such yet. */
   finished(): Batch[];
+  told(batches: Batch[]): void;
   /** Says that a batch was divided, and has another claim; none where it is lost. */
   divided(holding: Holding, batch: Batch | undefined): void;
 }
@@ -77,11 +78,8 @@ export function createHoldings(): Holdings {
       lose(holding, customerIds);
       if (holding.left.size === 0) held.delete(holding);
     },
-    finished() {
-      const some = finished;
-      finished = [];
-      return some;
-    },
+    finished: () => finished,
+    told: (batches) => void (finished = finished.filter((batch) => !batches.includes(batch))),
     divided(holding, batch) {
       holding.isDividing = false;
       if (batch === undefined) {

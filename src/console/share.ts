@@ -81,7 +81,9 @@ export function createShare(
 
   async function finish(): Promise<void> {
     const batches = holdings.finished();
-    if (batches.length > 0) await division.finish(batches);
+    if (batches.length === 0) return;
+    await division.finish(batches);
+    holdings.told(batches);
   }
 
   async function* take(batches: Batch[], takenMs: number): AsyncGenerator<Customer[], void> {

@@ -10,7 +10,7 @@ function batchOf(id: string, ...customerIds: string[]): Batch {
   return { claim: { id, retryCount: 0 }, isRest: false, customerIds };
 }
 
-test("a batch is finished with its last customer, and that is told once", () => {
+test("a batch is finished with its last customer, and to be told until it was", () => {
   const batch = batchOf("a", "1", "2");
   holdings.take(batch, 0);
   holdings.begin("1");
@@ -18,6 +18,7 @@ test("a batch is finished with its last customer, and that is told once", () => 
   assert.deepEqual(holdings.finished(), []);
   holdings.finish("2");
   assert.deepEqual(holdings.finished(), [batch]);
+  holdings.told(holdings.finished());
   assert.deepEqual(holdings.finished(), []);
   assert.deepEqual(holdings.all(), []);
   holdings.finish("2");
