@@ -14,7 +14,7 @@ export interface Share {
   customers(): AsyncGenerator<Customer[], void>;
   /** Takes nobody whom others have meanwhile, and notes who is begun and who is finished. */
   noting(memory: Memory): Memory;
-  /** Gives back what is not finished. */
+  /** Gives back what is not finished; never rejects. */
   leave(): Promise<void>;
 }
 
@@ -131,8 +131,12 @@ export function createShare(
       }
       await finish();
     } catch (error) {
-      log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
+      tell(error);
     }
+  }
+
+  function tell(error: unknown): void {
+    log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
   }
 
   async function renew(now: number): Promise<void> {
@@ -149,7 +153,7 @@ export function createShare(
     looking ??= look().finally(() => looking = undefined);
   }, LOOK_MS);
   stop.addEventListener("abort", () => {
-    giveBack().catch((error) => log.debug("{problem}", { ...explain(error) }));
+    giveBack().catch(tell);
   });
 
   return {
@@ -197,9 +201,11 @@ export function createShare(
       try {
         await giveBack();
         await finish();
-      } finally {
-        await division.close();
+      } catch (error) {
+        // Others take it, as they do when a console dies.
+        tell(error);
       }
+      await division.close().catch(tell);
     },
   };
 }

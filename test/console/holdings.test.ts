@@ -80,5 +80,9 @@ test("a batch of which nothing is kept, or that was lost, is held no more", () =
   holdings.begin("1");
   holding.isDividing = true;
   holdings.divided(holding, undefined);
-  assert.deepEqual([holdings.all(), holdings.of("1"), holdings.of("2")], [[], undefined, undefined]);
+  assert.deepEqual([holdings.all(), holdings.of("1"), holdings.of("2")], [
+    [],
+    undefined,
+    undefined,
+  ]);
 });
