@@ -21,6 +21,8 @@ export interface Holdings {
   /** Who holds the customer; undefined where this console does not, or not any more. */
   of(customerId: string): Holding | undefined;
   begin(customerId: string): void;
+  /** Says that a customer that was to begin did not. */
+  leave(customerId: string): void;
   /** Says that a customer is finished, or not there. */
   finish(customerId: string): void;
   /** Says that others have the customers meanwhile. */
@@ -68,6 +70,7 @@ export function createHoldings(): Holdings {
     },
     of: (customerId) => byCustomer.get(customerId),
     begin: (customerId) => void byCustomer.get(customerId)?.waiting.delete(customerId),
+    leave: (customerId) => void byCustomer.get(customerId)?.waiting.add(customerId),
     finish(customerId) {
       const holding = byCustomer.get(customerId);
       if (holding === undefined) return;

@@ -122,6 +122,7 @@ export function createShare(
     try {
       const now = monotonicMs();
       if (now - renewedMs >= RENEW_MS) await renew(now);
+      if (stop.aborted) await giveBack();
       for (const holding of holdings.all()) {
         const { batch, left, waiting, takenMs } = holding;
         const isDue = waiting.size === 0 ? now - takenMs > SLOW_MS : beatEndsMs - now < SLOW_MS;
@@ -189,8 +190,9 @@ export function createShare(
         if (taken !== "taken") holdings.finish(customer.id);
         return taken;
       },
-      giveBack(customer) {
-        memory.giveBack(customer);
+      giveBack(customer, wasBegun) {
+        memory.giveBack(customer, wasBegun);
+        if (!wasBegun) return holdings.leave(customer.id);
         holdings.finish(customer.id);
         if (holdings.all().length === 0) wake();
       },

@@ -33,6 +33,14 @@ test("who is begun waits no more, and is left until it is finished", () => {
   assert.deepEqual([[...holding.waiting], [...holding.left]], [["2"], ["2"]]);
 });
 
+test("who was to begin, and did not, waits again, unless others have it", () => {
+  const holding = holdings.take(batchOf("a", "1", "2"), 0);
+  for (const id of ["1", "2"]) holdings.begin(id);
+  holdings.lose(holding, ["2"]);
+  for (const id of ["1", "2"]) holdings.leave(id);
+  assert.deepEqual([[...holding.waiting], [...holding.left]], [["1"], ["1"]]);
+});
+
 test("what others have meanwhile is held no more, and not told as finished", () => {
   const holding = holdings.take(batchOf("a", "1", "2"), 0);
   holdings.lose(holding, holding.left);

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import type { Logger } from "@logtape/logtape";
 import { createMemory, type Memory } from "../../src/console/memory.ts";
-import { createPoll } from "../../src/console/poll.ts";
+import { createPoll, type Poll } from "../../src/console/poll.ts";
 import { createShare, type Share } from "../../src/console/share.ts";
 import { createTurns } from "../../src/console/turns.ts";
 import { type Batch, CLAIM_MS, type Division } from "../../src/database/division.ts";
 import type { Customer } from "../../src/database/loadCustomers.ts";
 import { explain } from "../../src/program/explain.ts";
 import { closeLog } from "../../src/program/log.ts";
+import { TenantNotRunningError } from "../../src/superoffice/errors.ts";
 import { type JsonLine, openJsonLog } from "../support/jsonLog.ts";
 
 const BEAT_MS = 15_000;
@@ -187,13 +188,13 @@ function open(): Console {
     asked: [],
     gate: undefined,
     loadFails: false,
-    finish: (id) => console.memory.giveBack(customer(id)),
+    finish: (id) => console.memory.giveBack(customer(id), true),
     async beat() {
       for await (const page of console.share.customers()) {
         for (const customer of page) {
           if (console.memory.take(customer) !== "taken") continue;
           console.begun.push(customer.id);
-          if (!slow.has(customer.id)) console.memory.giveBack(customer);
+          if (!slow.has(customer.id)) console.memory.giveBack(customer, true);
         }
       }
     },
@@ -225,6 +226,20 @@ function open(): Console {
   );
   consoles.push(console);
   return console;
+}
+
+/** The poll of one tenant after the other. */
+function pollOf({ memory, stop }: Console, visit: (customer: Customer) => Promise<void>): Poll {
+  const parts = {
+    visit: (customer: Customer) => visit(customer).then(() => "loggedOn" as const),
+    explain,
+    takeNews: () => undefined,
+    progress: undefined,
+    settle: undefined,
+    monotonicMs: () => clock,
+  };
+  const around = { memory, telemetry: undefined, log };
+  return createPoll(parts, createTurns(1), around, stop.signal);
 }
 
 /** Lets everything that is due at once happen. */
@@ -316,6 +331,43 @@ test("what is not begun at a stop is given back at once, and what is begun is ke
   stopped.finish("1");
   await stopped.share.leave();
   assert.deepEqual([table.free(), table.held()], [[], []]);
+});
+
+test("so is who waits for its turn then", async () => {
+  const [stopped, other] = [open(), open()];
+  let finish = () => {};
+  const first = new Promise<void>((resolve) => finish = resolve);
+  const poll = pollOf(stopped, async ({ id }) => {
+    stopped.begun.push(id);
+    await first;
+  });
+  const polling = poll(stopped.share.customers());
+  await turns();
+  stopped.stop.abort();
+  await turns();
+  assert.deepEqual(stopped.begun, ["1"]);
+  finish();
+  await (await polling).done;
+  await pass(1);
+  assert.deepEqual([table.held(), table.free()], [[], active.slice(1)]);
+  await other.beat();
+  assert.deepEqual(begunInAll(), active);
+});
+
+test("a console to which nobody falls of a beat says nothing of who is active, and forgets nothing of them", async () => {
+  const own = open();
+  const memory = own.memory;
+  const state = new TenantNotRunningError("Suspended", "so");
+  const poll = pollOf(own, (customer) => {
+    memory.failed(customer, state, clock);
+    return Promise.resolve();
+  });
+  await (await poll(own.share.customers())).done;
+  await passToNextBeat();
+  await open().beat();
+  await (await poll(own.share.customers())).done;
+  assert.deepEqual(lines.filter(({ message }) => /No customer is active/.test(message)), []);
+  assert.equal(memory.failed(customer("1"), state, clock), false);
 });
 
 test("who is slow leaves its batch with a claim of its own, and holds up neither the beat nor the next one", async () => {
