@@ -29,8 +29,8 @@ export interface Memory {
   failedWithAll(customer: Customer, code: string): void;
   /** Says that something changed for all: whoever was refused is tried at the next poll. */
   tryAll(): void;
-  /** Begins to look who is still there. */
-  callRoll(): Roll;
+  /** Begins to look who is still there; undefined where other consoles take customers, too, so that nobody here can tell. */
+  callRoll(): Roll | undefined;
 }
 
 /** Tells who is active no more. */

@@ -104,7 +104,7 @@ export function createPoll(
 
     async function take(customer: Customer): Promise<void> {
       isAnybodyHere = true;
-      roll.isHere(customer);
+      roll?.isHere(customer);
       const taken = memory.take(customer);
       if (taken !== "taken") {
         counts[taken]++;
@@ -134,12 +134,13 @@ export function createPoll(
     async function finish(): Promise<PollSummary> {
       await Promise.all(inHand);
       await settle?.();
-      if (complete && !stop.aborted) roll.complete();
+      const areAllKnown = roll !== undefined && complete && !stop.aborted;
+      if (areAllKnown) roll.complete();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
-      if (complete && !stop.aborted) tellIfNobodyIsActive(!isAnybodyHere);
+      if (areAllKnown) tellIfNobodyIsActive(!isAnybodyHere);
       log.info(
         (complete ? "Poll done" : "Poll broken off") +
           " in {durationMs} ms: {loggedOn} logged on" +

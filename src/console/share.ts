@@ -181,6 +181,7 @@ export function createShare(
     },
     noting: (memory) => ({
       ...memory,
+      callRoll: () => undefined,
       take(customer) {
         const holding = holdings.of(customer.id);
         const isOwn = holding !== undefined && monotonicMs() - holding.renewedMs < SURE_MS;
