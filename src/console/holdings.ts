@@ -53,9 +53,16 @@ export function createHoldings(): Holdings {
     }
   }
 
+  function drop(holding: Holding): void {
+    lose(holding, holding.left);
+    held.delete(holding);
+  }
+
   return {
     all: () => [...held],
     take(batch, takenMs) {
+      // What is had again was lost before, be it that nobody has said so yet.
+      for (const other of held) if (other.batch.claim.id === batch.claim.id) drop(other);
       const holding: Holding = {
         batch,
         left: new Set(batch.customerIds),
@@ -85,11 +92,7 @@ export function createHoldings(): Holdings {
     told: (batches) => void (finished = finished.filter((batch) => !batches.includes(batch))),
     divided(holding, batch) {
       holding.isDividing = false;
-      if (batch === undefined) {
-        lose(holding, holding.left);
-        held.delete(holding);
-        return;
-      }
+      if (batch === undefined) return drop(holding);
       holding.batch = batch;
       lookWhetherFinished(holding);
     },

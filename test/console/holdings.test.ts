@@ -60,6 +60,14 @@ test("a customer that comes again in another batch is that one's, whatever becom
   assert.deepEqual(holdings.finished(), [again.batch]);
 });
 
+test("a batch that was lost, and is had again, is held once", () => {
+  holdings.take(batchOf("a", "1", "2"), 0);
+  const again = holdings.take({ ...batchOf("a", "1", "2"), claim: { id: "a", retryCount: 1 } }, 1);
+  assert.deepEqual(holdings.all(), [again]);
+  for (const id of ["1", "2"]) holdings.finish(id);
+  assert.deepEqual(holdings.finished(), [again.batch]);
+});
+
 test("a batch that is divided goes on under its new claim", () => {
   const holding = holdings.take(batchOf("a", "1", "2"), 0);
   holdings.finish("2");
