@@ -21,12 +21,15 @@ export interface Holdings {
   /** Who holds the customer; undefined where this console does not, or not any more. */
   of(customerId: string): Holding | undefined;
   begin(customerId: string): void;
+  /** Says that a customer that was to begin did not. */
+  leave(customerId: string): void;
   /** Says that a customer is finished, or not there. */
   finish(customerId: string): void;
   /** Says that others have the customers meanwhile. */
   lose(holding: Holding, customerIds: Iterable<string>): void;
-  /** Gives those that were finished since it was asked last. */
+  /** Gives those that are finished, and not told as such yet. */
   finished(): Batch[];
+  told(batches: Batch[]): void;
   /** Says that a batch was divided, and has another claim; none where it is lost. */
   divided(holding: Holding, batch: Batch | undefined): void;
 }
@@ -50,9 +53,16 @@ export function createHoldings(): Holdings {
     }
   }
 
+  function drop(holding: Holding): void {
+    lose(holding, holding.left);
+    held.delete(holding);
+  }
+
   return {
     all: () => [...held],
     take(batch, takenMs) {
+      // What is had again was lost before, be it that nobody has said so yet.
+      for (const other of held) if (other.batch.claim.id === batch.claim.id) drop(other);
       const holding: Holding = {
         batch,
         left: new Set(batch.customerIds),
@@ -67,6 +77,7 @@ export function createHoldings(): Holdings {
     },
     of: (customerId) => byCustomer.get(customerId),
     begin: (customerId) => void byCustomer.get(customerId)?.waiting.delete(customerId),
+    leave: (customerId) => void byCustomer.get(customerId)?.waiting.add(customerId),
     finish(customerId) {
       const holding = byCustomer.get(customerId);
       if (holding === undefined) return;
@@ -77,18 +88,11 @@ export function createHoldings(): Holdings {
       lose(holding, customerIds);
       if (holding.left.size === 0) held.delete(holding);
     },
-    finished() {
-      const some = finished;
-      finished = [];
-      return some;
-    },
+    finished: () => finished,
+    told: (batches) => void (finished = finished.filter((batch) => !batches.includes(batch))),
     divided(holding, batch) {
       holding.isDividing = false;
-      if (batch === undefined) {
-        lose(holding, holding.left);
-        held.delete(holding);
-        return;
-      }
+      if (batch === undefined) return drop(holding);
       holding.batch = batch;
       lookWhetherFinished(holding);
     },

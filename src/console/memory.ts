@@ -14,8 +14,8 @@ import { type Backoff, createBackoff } from "./backoff.ts";
 export interface Memory {
   /** Takes a customer in hand, unless an earlier poll still has it, or it was refused and it is too early to try again. */
   take(customer: Customer): "taken" | "stillInHand" | "waiting";
-  /** Says that a customer is in hand no more. */
-  giveBack(customer: Customer): void;
+  /** Says that a customer is in hand no more, and whether it was begun: it is not where a stop came before its turn. */
+  giveBack(customer: Customer, wasBegun: boolean): void;
   /** Whether its trouble takes time, while others have none. */
   isSlow(customer: Customer): boolean;
   /** Says that the customer was logged on to, and its work done. */

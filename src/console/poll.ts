@@ -83,8 +83,9 @@ export function createPoll(
 
     async function visitInTurn(customer: Customer, turn: Turn | Promise<Turn>): Promise<void> {
       const own = await turn;
+      const begins = !stop.aborted;
       try {
-        if (stop.aborted) return;
+        if (!begins) return;
         const outcome = await visit(customer);
         counts[outcome]++;
         if (outcome === "workFailed") counts.loggedOn++;
@@ -93,7 +94,7 @@ export function createPoll(
           counts.givenUp;
         progress?.tell(done, monotonicMs() - startedAt);
       } finally {
-        memory.giveBack(customer);
+        memory.giveBack(customer, begins);
         own.end();
       }
     }

@@ -14,7 +14,7 @@ export interface Share {
   customers(): AsyncGenerator<Customer[], void>;
   /** Takes nobody whom others have meanwhile, and notes who is begun and who is finished. */
   noting(memory: Memory): Memory;
-  /** Gives back what is not finished. */
+  /** Gives back what is not finished; never rejects. */
   leave(): Promise<void>;
 }
 
@@ -56,6 +56,8 @@ export function createShare(
     while (!stop.aborted) {
       // Where the database does not answer, it is asked again as often.
       beatEndsMs = monotonicMs() + beatMs;
+      // Who is not known as finished is left out.
+      await finish();
       const { number, leftMs, otherBeatSeconds } = await division.cut();
       beatEndsMs = monotonicMs() + leftMs;
       otherBeatSeconds.forEach(tellOtherBeat);
@@ -80,7 +82,9 @@ export function createShare(
 
   async function finish(): Promise<void> {
     const batches = holdings.finished();
-    if (batches.length > 0) await division.finish(batches);
+    if (batches.length === 0) return;
+    await division.finish(batches);
+    holdings.told(batches);
   }
 
   async function* take(batches: Batch[], takenMs: number): AsyncGenerator<Customer[], void> {
@@ -108,7 +112,8 @@ export function createShare(
     try {
       holdings.divided(holding, await division.divide(holding.batch, keptIds, returnedIds));
     } catch (error) {
-      holding.isDividing = false;
+      // Its claim is still the old one, under which the last of them may have been finished meanwhile.
+      holdings.divided(holding, holding.batch);
       throw error;
     }
   }
@@ -118,17 +123,22 @@ export function createShare(
     try {
       const now = monotonicMs();
       if (now - renewedMs >= RENEW_MS) await renew(now);
+      if (stop.aborted) await giveBack();
       for (const holding of holdings.all()) {
         const { batch, left, waiting, takenMs } = holding;
         const isDue = waiting.size === 0 ? now - takenMs > SLOW_MS : beatEndsMs - now < SLOW_MS;
-        if (isDue && left.size > 0 && left.size < batch.customerIds.length) {
-          await divide(holding, []);
-        }
+        // A batch of slow ones alone leaves, too, since the beat is not over before all batches are done.
+        const isDivisible = left.size < batch.customerIds.length || !batch.isRest;
+        if (isDue && left.size > 0 && isDivisible) await divide(holding, []);
       }
       await finish();
     } catch (error) {
-      log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
+      tell(error);
     }
+  }
+
+  function tell(error: unknown): void {
+    log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
   }
 
   async function renew(now: number): Promise<void> {
@@ -145,7 +155,7 @@ export function createShare(
     looking ??= look().finally(() => looking = undefined);
   }, LOOK_MS);
   stop.addEventListener("abort", () => {
-    giveBack().catch((error) => log.debug("{problem}", { ...explain(error) }));
+    giveBack().catch(tell);
   });
 
   return {
@@ -184,8 +194,9 @@ export function createShare(
         if (taken !== "taken") holdings.finish(customer.id);
         return taken;
       },
-      giveBack(customer) {
-        memory.giveBack(customer);
+      giveBack(customer, wasBegun) {
+        memory.giveBack(customer, wasBegun);
+        if (!wasBegun) return holdings.leave(customer.id);
         holdings.finish(customer.id);
         if (holdings.all().length === 0) wake();
       },
@@ -198,9 +209,11 @@ export function createShare(
       try {
         await giveBack();
         await finish();
-      } finally {
-        await division.close();
+      } catch (error) {
+        // Others take it, as they do when a console dies.
+        tell(error);
       }
+      await division.close().catch(tell);
     },
   };
 }

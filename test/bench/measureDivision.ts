@@ -76,7 +76,7 @@ export async function measureDivision(
             turn.end();
             done++;
             last = performance.now();
-            memory.giveBack(customer);
+            memory.giveBack(customer, true);
             visits.delete(visit);
           });
           visits.add(visit);
