@@ -6,12 +6,15 @@ import { runProgram } from "./program/runProgram.ts";
 
 await runProgram(async ({ run, target, work, customers, once }, surroundings) => {
   // Loaded when the first line is out, since these bring most of the packages.
+  const { addCalls } = await import("./database/callCounts.ts");
   const { openDatabase } = await import("./database/connection.ts");
   const { countCustomers, loadCustomers } = await import("./database/loadCustomers.ts");
   const { recordResults } = await import("./database/recordResults.ts");
   const { createSigner } = await import("./superoffice/signToken.ts");
+  const { createCallWriter } = await import("./console/callWriter.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
+  const { createConcurrency, LEAST } = await import("./console/concurrency.ts");
   const { createHttpClient } = await import("./console/httpClient.ts");
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
@@ -20,7 +23,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createResultWriter } = await import("./console/resultWriter.ts");
   const { createTenantStates } = await import("./console/tenantStates.ts");
   const { createTickets } = await import("./console/tickets.ts");
-  const { createTurns } = await import("./console/turns.ts");
+  const { createTurns, tellingEnds } = await import("./console/turns.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
 
@@ -29,10 +32,12 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
-  const turns = createTurns(run.concurrency);
+  const ownTurns = createTurns(run.concurrency === "auto" ? LEAST : run.concurrency);
+  const concurrency = run.concurrency === "auto"
+    ? createConcurrency(ownTurns.resize, run.pollMs, monotonicMs)
+    : undefined;
+  const turns = concurrency ? tellingEnds(ownTurns, concurrency.turnEnds) : ownTurns;
   const database = openDatabase(target.databaseUrl);
-  const load = (which: Which) => loadCustomers(database, monotonicMs, which);
-  const withLastWork = work !== undefined;
   const results = createResultWriter(
     (batch) => recordResults(batch, database),
     { explain, secrets, log },
@@ -44,31 +49,29 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     ? (await import("./console/ticketStore.ts"))
       .createTicketStore(target, kept, database, { explain, monotonicMs, log })
     : undefined;
+
+  // Who is taken from the table, and what is remembered of whom.
+  const load = (which: Which) =>
+    loadCustomers(database, monotonicMs, { ...which, withLastWork: work !== undefined });
+  const tenantMs = once ? run.pollMs : run.tenantMs;
   const share = run.share && store
     ? (await import("./program/openShare.ts"))
-      .openShare(
-        run.pollMs,
-        database,
-        store,
-        (ids) => load({ ids, withLastWork }),
-        turns,
-        surroundings,
-      )
+      .openShare({ ...run, tenantMs }, database, store, (ids) => load({ ids }), turns, surroundings)
     : undefined;
-  const ownMemory = createMemory(
-    run.pollMs,
-    run.requestTimeoutMs,
-    loginHost,
-    monotonicMs,
-    share?.backoff,
-  );
-  const memory = share?.noting(ownMemory) ?? ownMemory;
+  const { pollMs, requestTimeoutMs } = run;
+  const usual = createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, share?.backoff);
+  const memory = share !== undefined
+    ? share.noting(usual)
+    : tenantMs === pollMs
+    ? usual
+    : (await import("./console/scheduled.ts")).scheduled(usual, run, stop, monotonicMs);
 
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
-  const send = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
+  const client = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
+  const send = concurrency?.heeding(client) ?? client;
   const means = { sign, send, clock, monotonicMs, log, telemetry };
-  const { call, logOn, takeNews } = compose(
+  const { call, logOn, takeNews, calls } = compose(
     target,
     run,
     means,
@@ -76,6 +79,10 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     giveUp,
     turns,
   );
+  const callWriter = createCallWriter(calls, (batch) => addCalls(batch, database), {
+    explain,
+    log,
+  });
   const ownWork = work && createWork(work, call, run.workTimeoutMs, giveUp);
 
   // Exchange a customer's token for a ticket, and log on to its tenant with it; say and record what came of it.
@@ -90,15 +97,17 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     ? (await import("./program/findNamed.ts")).createNamed(customers, database)
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
-  const parts = { visit, explain, takeNews, progress, settle: store?.settle, monotonicMs };
+  const takeCalls = calls.takeCount;
+  const takeChange = concurrency?.takeChange;
+  const parts = { visit, takeNews, takeCalls, takeChange, settle: store?.settle, progress };
   const tellIfNobody = createNobody(log);
-  const takeAll = createPoll(parts, turns, around, stop);
+  const takeAll = createPoll(parts, turns, { ...around, explain, monotonicMs }, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
+    concurrency?.pollBegins();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
-    const pages = share?.customers() ??
-      tellIfNobody(load({ only: await findNamed?.(), withLastWork }));
+    const pages = share?.customers() ?? tellIfNobody(load({ only: await findNamed?.() }));
     return await takeAll(store?.filled(pages) ?? pages);
   };
 
@@ -111,7 +120,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     await everySoOften(poll, run.pollMs, stop, monotonicMs, share?.nextBeat);
     return true;
   } finally {
-    await Promise.all([results.flush(), store?.flush()]);
+    await Promise.all([results.flush(), callWriter.flush(), store?.flush()]);
     await share?.leave();
     await database.end({ timeout: 1 });
   }

@@ -51,7 +51,7 @@ function customersOnTerminal(
     .join(" ");
   return run(
     SCRIPT,
-    ["-qefc", `stty cols 70; ${parts}`, "/dev/null"],
+    ["-qefc", `stty cols 80; ${parts}`, "/dev/null"],
     variables,
     emptyFolder(),
     (stdin, output) => {
@@ -225,6 +225,14 @@ test("the last work has a column where the table keeps it", async () => {
   ]);
 });
 
+test("the calls of today and of 30 days have a column where they are kept", async () => {
+  const pages = pagesOf([{ callsToday: 5760, callsIn30Days: 172800, lastError: "x" }]);
+  assert.deepEqual(await linesOf(pages), [
+    "customer  state   last sync  calls          last error",
+    "Cust1     active  never      5760 / 172800  x",
+  ]);
+});
+
 test("with no customer there is a header alone", async () => {
   assert.deepEqual(await linesOf(pagesOf([])), ["customer  state  last sync  last error"]);
 });
@@ -335,7 +343,11 @@ for (const { name, start } of testDatabases.slice(-1)) {
       await sql`drop view customers`;
       await sql`alter table subscriptions rename to customers`;
       assertOutcome(left, 0, /^A work script's lastSync stays null: .*in the view.*Add it.*\nThe/);
-      assertOutcome(listed, 0, /^customer +state +last sync +last error\n/);
+      assertOutcome(
+        listed,
+        0,
+        /^customer +state +last sync +calls +last error\n/,
+      );
     });
 
     await t.test("init makes the table of stored tickets beside an older table of customers", async () => {
@@ -368,16 +380,29 @@ for (const { name, start } of testDatabases.slice(-1)) {
       await fill();
       await sql`insert into customers (context_identifier, system_user_token)
         values ('Cust7', ${TOKEN})`;
+      await sql`insert into calls
+        select id, (now() at time zone 'utc')::date - ago, calls
+        from customers, (values (0, 2), (29, 30), (30, 500)) as made (ago, calls)
+        where context_identifier = 'Cust7'`;
       assert.deepEqual(await customers(["list"], settings), {
         exitCode: 0,
         stdout: [
-          "customer   state   last sync          last work          last error",
-          "Cust12345  paused  2026-11-24T08:03Z  2026-11-23T08:03Z  Revoked: withdrawn",
-          "Cust7      active  never              never",
+          "customer   state   last sync          last work          calls   last error",
+          "Cust12345  paused  2026-11-24T08:03Z  2026-11-23T08:03Z  0 / 0   Revoked: withdrawn",
+          "Cust7      active  never              never              2 / 32",
           "",
         ].join("\n"),
         stderr: "",
       });
+    });
+
+    await t.test("list does without the calls where they are not kept, and init has them kept", async () => {
+      await fill();
+      await sql`drop table calls`;
+      const header = /^customer +state +last sync +last work +last error\n/;
+      assertOutcome(await customers(["list"], settings), 0, header);
+      assertOutcome(await customers(["init"], settings), 0, /customers was there already,/);
+      assertOutcome(await customers(["list"], settings), 0, / calls +last error/);
     });
 
     await t.test("list shows those that are named, whole, and says who is not there", async () => {
@@ -387,14 +412,14 @@ for (const { name, start } of testDatabases.slice(-1)) {
       await sql`insert into customers (context_identifier, system_user_token)
         values ('Cust7', ${TOKEN}), ('Cust8', ${TOKEN})`;
       const table = await customers(["list", "cust8", "cust12345"], settings);
-      assertOutcome(table, 0, new RegExp(`^CUST12345 .*Z  ${error}\nCust8  `, "m"));
+      assertOutcome(table, 0, new RegExp(`^CUST12345 .*Z  0 / 0  ${error}\nCust8  `, "m"));
       assert.doesNotMatch(table.stdout, /Cust7/);
 
       const json = await customers(["list", "--json", "Cust7", "Cust9"], settings);
       assert.deepEqual(json, {
         exitCode: 1,
         stdout:
-          '{"context_identifier":"Cust7","is_active":true,"last_sync":null,"last_work":null,"last_error":null}\n',
+          '{"context_identifier":"Cust7","is_active":true,"last_sync":null,"last_work":null,"calls_today":0,"calls_30_days":0,"last_error":null}\n',
         stderr: "There is no customer Cust9; list shows those there are.\n",
       });
     });
@@ -570,7 +595,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
         await sql`update customers set last_error = ${"x".repeat(200)}, last_work = null`;
         const { stdout } = await customersOnTerminal(["list"], settings, "");
         const [, line] = stdout.split("\r\n");
-        assert.equal(line?.length, 70);
+        assert.equal(line?.length, 80);
       });
     });
 

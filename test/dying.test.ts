@@ -336,7 +336,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
         // Requests are repeated after a while, which is longer than these polls.
         for (const customer of few) await child.waitFor(loggedOnTo(customer));
         // The first polls have the others in hand, and end whenever these do.
-        const pollOfFew = / Poll done in \d+ ms: 3 logged on, 0 skipped, 0 failed$/;
+        const pollOfFew = / Poll done in \d+ ms: 3 logged on, 0 skipped, 0 failed, 3 calls$/;
         await child.waitFor(/ Poll done in \d+ ms: .* [1-9]\d* failed/);
         await child.waitFor(pollOfFew);
         const before = child.output().length;

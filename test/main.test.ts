@@ -270,7 +270,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assert.equal(await child.ended, 0);
       end();
       assert.match(child.output(), /Cust10001: Stopped during the call/);
-      assert.match(child.output(), /, 1 given up at the stop \(Cust10001\)$/m);
+      assert.match(child.output(), /, 1 given up at the stop \(Cust10001\), 1 call$/m);
       assert.equal((await rows())[0]?.["last_error"], null);
     });
 

@@ -39,7 +39,7 @@ describe("settings are read, or every fault is named and no secret:", () => {
     );
   const variables: fc.Arbitrary<Variables> = fc.record({
     POLL_SECONDS: values("15"),
-    CONCURRENCY: values("32"),
+    CONCURRENCY: values("32", "auto"),
     REQUEST_TIMEOUT_SECONDS: values("30"),
     SHUTDOWN_SECONDS: values("10"),
     WORK: values("work.ts"),
@@ -72,7 +72,10 @@ describe("settings are read, or every fault is named and no secret:", () => {
     const error = await errorOf(() => {
       const { pollMs, concurrency, log } = readRunSettings(variables);
       assert.ok(pollMs >= 100 && pollMs <= 86_400_000);
-      assert.ok(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 1000);
+      const atOnce = Number(concurrency);
+      assert.ok(
+        concurrency === "auto" || Number.isInteger(atOnce) && atOnce >= 1 && atOnce <= 1000,
+      );
       assert.match(`${log.level} ${log.format}`, /^(debug|info|warning|error) (text|json)$/);
     }, "SETTINGS_WRONG");
     if (error !== undefined) assertSaysNoSecret((error as SettingsError).faults);

@@ -133,8 +133,8 @@ for (const { name, start } of testDatabases.slice(-1)) {
         child.output().slice(0, before).split("Poll done").length + 1,
       );
       const polls = child.output().slice(before).match(/Poll done.*/g) ?? [];
-      assert.match(polls[0]!, /1 failed$/);
-      assert.match(polls[1]!, /waiting$/, child.output());
+      assert.match(polls[0]!, /1 failed, 1 call$/);
+      assert.match(polls[1]!, /waiting, 1 call$/, child.output());
       child.signal("SIGTERM");
       assert.equal(await child.ended, 0);
       await standIn.close();

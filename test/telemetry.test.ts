@@ -83,6 +83,7 @@ test("where a collector is named, it gets a span for poll, customer and step, an
     "customers.skipped": 1,
     "customers.failed": 1,
     "exchanges": 2,
+    "calls": 2,
   });
   await collector.close();
   await standIn.close();

@@ -16,13 +16,16 @@ import {
 } from "../superoffice/logOn.ts";
 import type { Signer } from "../superoffice/signToken.ts";
 import type { Application } from "../superoffice/tenant.ts";
+import { type CallCounter, createCallCounter } from "./callCounter.ts";
 import type { Clock } from "./clock.ts";
 import { corrected } from "./corrected.ts";
 import { heldBack, type SharedTrouble } from "./heldBack.ts";
 import { mended } from "./mended.ts";
+import { paced, type SendWhenDue } from "./pace.ts";
 import { repeated } from "./repeated.ts";
 import type { Claimed } from "./ticketClaims.ts";
-import type { Kept, TicketStore } from "./ticketStore.ts";
+import type { Kept } from "./ticketRow.ts";
+import type { TicketStore } from "./ticketStore.ts";
 import type { Turns } from "./turns.ts";
 import type { Telemetry } from "./wanted.ts";
 import { createWatch } from "./watched.ts";
@@ -35,6 +38,8 @@ export interface Patience {
   requestTimeoutMs: number;
   /** Whether a log-on uses the ticket of the last one. */
   reuseTickets: boolean;
+  /** How many calls a second go to one tenant at most. */
+  callsPerSecond: number;
 }
 
 /** What a composition works with. */
@@ -63,6 +68,8 @@ export interface Composed {
   logOn: LogOn;
   /** What all are refused for, once. */
   takeNews: () => SharedTrouble | undefined;
+  /** How many calls were made. */
+  calls: CallCounter;
 }
 
 /**
@@ -73,7 +80,7 @@ export interface Composed {
  */
 export function compose(
   application: Application,
-  { pollMs, requestTimeoutMs, reuseTickets }: Patience,
+  { pollMs, requestTimeoutMs, reuseTickets, callsPerSecond }: Patience,
   { sign, send, clock, monotonicMs, log, telemetry }: Means,
   { tickets, states, store, claimed }: Keeping,
   giveUp: AbortSignal,
@@ -81,12 +88,19 @@ export function compose(
 ): Composed {
   const watched = createWatch(log, telemetry?.span, monotonicMs);
 
-  // A request is repeated.
-  const countedSend = counted(send, telemetry);
-  const patientSend = repeated(countedSend, requestTimeoutMs, giveUp, monotonicMs, wait);
+  // A request is repeated; those to a tenant are counted, and keep to a pace.
+  const calls = createCallCounter(telemetry);
+  const patient = (send: SendWhenDue) =>
+    repeated(send, requestTimeoutMs, giveUp, monotonicMs, wait);
+  const patientSend = patient(counted(send, telemetry));
+  const patientCall = patient(
+    paced(calls.counted(send), callsPerSecond, giveUp, monotonicMs, aside),
+  );
   const keySet = createKeySet(application.loginUrl, patientSend);
-  const stepsAt = (now: () => Date) => createSteps(application, sign, patientSend, now, keySet);
+  const stepsAt = (now: () => Date, send = patientSend) =>
+    createSteps(application, sign, send, now, keySet);
   const plain = stepsAt(clock.now);
+  const plainCall = stepsAt(clock.now, patientCall).callTenant;
 
   // A step is watched, corrected, held back from customers while all are refused, kept.
   const held = { pollMs, monotonicMs, aside };
@@ -106,7 +120,7 @@ export function compose(
   );
   const watchedCall: CallTenant = watched(
     (_tenant, _access, { purpose = "tenant called" }) => purpose,
-    plain.callTenant,
+    plainCall,
     failureOf,
   );
   const callTenant = states.forgottenWhenUnreachable(store?.noted(watchedCall) ?? watchedCall);
@@ -121,6 +135,7 @@ export function compose(
     call,
     logOn: reuseTickets ? logOn : tickets.forgottenBefore(logOn),
     takeNews: () => heldState.takeNews() ?? heldTicket.takeNews(),
+    calls,
   };
 }
 

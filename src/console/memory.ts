@@ -12,6 +12,8 @@ import { type Backoff, createBackoff } from "./backoff.ts";
 
 /** What is remembered of customers from poll to poll. */
 export interface Memory {
+  /** When a customer is to be called in this poll: at once where it is undefined, and not at all when it is not due. */
+  momentOf(customer: Customer): Promise<void> | "notDue" | undefined;
   /** Takes a customer in hand, unless an earlier poll still has it, or it was refused and it is too early to try again. */
   take(customer: Customer): "taken" | "stillInHand" | "waiting";
   /** Says that a customer is in hand no more, and whether it was begun: it is not where a stop came before its turn. */
@@ -73,6 +75,7 @@ export function createMemory(
   }
 
   return {
+    momentOf: () => undefined,
     take(customer) {
       if (inHand.has(customer.id)) return "stillInHand";
       if (!backoff.mayTry(customer)) return "waiting";

@@ -1,21 +1,12 @@
 import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
+import type { Concurrency } from "./concurrency.ts";
 import type { SharedTrouble } from "./heldBack.ts";
 import type { Memory } from "./memory.ts";
+import { type PollSummary, sentenceOf } from "./pollSummary.ts";
 import type { Turn, Turns } from "./turns.ts";
-import type { Outcome, Visit } from "./visit.ts";
+import type { Visit } from "./visit.ts";
 import type { Explanation, Progress, Span, Telemetry } from "./wanted.ts";
-
-/** What one poll came to; those whose work failed were logged on to, and count as such, too. */
-export interface PollSummary extends Record<Outcome, number> {
-  /** Customers left out, because an earlier poll still had them in hand. */
-  stillInHand: number;
-  /** Customers left out, because they were refused and it is too early to try again. */
-  waiting: number;
-  /** Whether the customers could be read to the end. */
-  complete: boolean;
-  durationMs: number;
-}
 
 /** A poll that has taken its customers. */
 export interface StartedPoll {
@@ -37,27 +28,29 @@ const NOBODY = {
   waiting: 0,
 };
 
-const MOST_NAMES = 10;
-
 /** What a poll does. */
 export interface PollParts {
   visit: Visit;
-  explain: (error: unknown) => Explanation;
   /** What all are refused for, where nobody was told yet. */
   takeNews: () => SharedTrouble | undefined;
-  /** Undefined where nobody looks. */
-  progress: Progress | undefined;
+  /** How many calls were made since it was last asked. */
+  takeCalls: () => number;
   /** What is to be done before a poll counts as done; undefined where nothing is. */
   settle: (() => Promise<void>) | undefined;
-  /** A clock in milliseconds that is never set back. */
-  monotonicMs: () => number;
+  /** Undefined where nobody looks. */
+  progress: Progress | undefined;
+  /** How many tenants are worked on at once from now on, where that has changed; undefined where the number is fixed. */
+  takeChange: Concurrency["takeChange"] | undefined;
 }
 
 /** Where a poll remembers and speaks. */
 export interface PollSurroundings {
   memory: Memory;
+  explain: (error: unknown) => Explanation;
   /** Undefined where nobody collects any. */
   telemetry: Telemetry | undefined;
+  /** A clock in milliseconds that is never set back. */
+  monotonicMs: () => number;
   log: Logger;
 }
 
@@ -67,21 +60,24 @@ export interface PollSurroundings {
  * @param stop ends the taking of customers; those in hand are finished
  */
 export function createPoll(
-  { visit, explain, takeNews, progress, settle, monotonicMs }: PollParts,
+  { visit, takeNews, takeCalls, takeChange, settle, progress }: PollParts,
   turns: Turns,
-  { memory, telemetry, log }: PollSurroundings,
+  { memory, explain, telemetry, monotonicMs, log }: PollSurroundings,
   stop: AbortSignal,
 ): Poll {
   async function poll(pages: AsyncIterable<Customer[]>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
-    const counts = { ...NOBODY };
+    const counts: typeof NOBODY & { notDue?: number } = { ...NOBODY };
     const givenUp: string[] = [];
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
     progress?.begin();
 
-    async function visitInTurn(customer: Customer, turn: Turn | Promise<Turn>): Promise<void> {
+    async function visitInTurn(
+      customer: Customer,
+      turn: Turn | undefined | Promise<Turn | undefined>,
+    ): Promise<void> {
       const own = await turn;
       const begins = !stop.aborted;
       try {
@@ -91,25 +87,26 @@ export function createPoll(
         if (outcome === "workFailed") counts.loggedOn++;
         if (outcome === "givenUp") givenUp.push(customer.contextIdentifier);
         const done = counts.loggedOn + counts.skipped + counts.failed + counts.heldBack +
-          counts.givenUp;
+          counts.givenUp + (counts.notDue ?? 0);
         progress?.tell(done, monotonicMs() - startedAt);
       } finally {
         memory.giveBack(customer, begins);
-        own.end();
+        own?.end();
       }
     }
 
     async function take(customer: Customer): Promise<void> {
       roll.isHere(customer);
+      const moment = memory.momentOf(customer);
+      if (moment === "notDue") return void (counts.notDue = (counts.notDue ?? 0) + 1);
       const taken = memory.take(customer);
-      if (taken !== "taken") {
-        counts[taken]++;
-        return;
-      }
+      if (taken !== "taken") return void counts[taken]++;
       const isSlow = memory.isSlow(customer);
-      const turn = turns.take(customer.contextIdentifier, isSlow);
-      // Rows are read no faster than they are worked on.
-      const visiting = visitInTurn(customer, isSlow ? turn : await turn)
+      const takeTurn = () => turns.take(customer.contextIdentifier, isSlow);
+      const turn = moment?.then(() => stop.aborted ? undefined : takeTurn()) ?? takeTurn();
+      // Rows are read no faster than they are worked on, but for those whose moment is still to come.
+      const mayReadOn = isSlow || moment !== undefined;
+      const visiting = visitInTurn(customer, mayReadOn ? turn : await turn)
         .finally(() => inHand.delete(visiting));
       inHand.add(visiting);
     }
@@ -122,6 +119,7 @@ export function createPoll(
         }
         if (stop.aborted) break;
       }
+      if (!stop.aborted) roll.complete();
     } catch (error) {
       complete = false;
       log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
@@ -130,22 +128,15 @@ export function createPoll(
     async function finish(): Promise<PollSummary> {
       await Promise.all(inHand);
       await settle?.();
-      if (complete && !stop.aborted) roll.complete();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
-      const summary = { ...counts, complete, durationMs };
+      const summary = { ...counts, calls: takeCalls(), complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
-      log.info(
-        (complete ? "Poll done" : "Poll broken off") +
-          " in {durationMs} ms: {loggedOn} logged on" +
-          (counts.workFailed > 0 ? " (the work failed for {workFailed} of them)" : "") +
-          ", {skipped} skipped, {failed} failed" +
-          (counts.heldBack > 0 ? ", {heldBack} held back since all are refused" : "") +
-          (counts.givenUp > 0 ? `, {givenUp} given up at the stop (${namesOf(givenUp)})` : "") +
-          (counts.waiting > 0 ? ", {waiting} refused before and waiting" : "") +
-          (counts.stillInHand > 0 ? ", {stillInHand} still in hand from before" : ""),
-        { ...summary },
-      );
+      const change = takeChange?.();
+      log.info(sentenceOf(summary, givenUp, change), {
+        ...summary,
+        ...(change && { concurrency: change.concurrency }),
+      });
       return summary;
     }
     return { done: finish() };
@@ -168,12 +159,6 @@ export function createPoll(
   }
 
   return telemetry === undefined ? poll : withSpan(poll, telemetry.span);
-}
-
-/** Some of the names, where there are many. */
-function namesOf(customers: string[]): string {
-  const more = customers.length - MOST_NAMES;
-  return customers.slice(0, MOST_NAMES).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** Puts a span around a poll, which lasts until its last customer is done. */

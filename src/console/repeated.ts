@@ -1,6 +1,7 @@
 import { NetworkError, RequestTimeoutError } from "../superoffice/errors.ts";
 import { type HttpAnswer, retryAfterMsOf, type Send } from "../superoffice/http.ts";
 import { ProxyError } from "./errors.ts";
+import type { SendWhenDue } from "./pace.ts";
 import type { Wait } from "./turns.ts";
 
 const MOST_REPEATS = 3;
@@ -19,7 +20,7 @@ const FIRST_WAIT_MS = 250;
  * What it gives gives or throws what the last try did, or throws the reason of `stop` or of the request's signal.
  */
 export function repeated(
-  send: Send,
+  send: SendWhenDue,
   timeoutMs: number,
   stop: AbortSignal,
   monotonicMs: () => number,
@@ -27,6 +28,7 @@ export function repeated(
 ): Send {
   return async (request) => {
     let endsAt = monotonicMs() + (request.timeoutMs ?? timeoutMs);
+    const tellWaited = (ms: number) => void (endsAt += ms);
     for (let repeat = 0;; repeat++) {
       stop.throwIfAborted();
       request.signal?.throwIfAborted();
@@ -36,6 +38,7 @@ export function repeated(
         // The first try as it was given: a copy for each request would be felt.
         answer = await send(
           repeat === 0 ? request : { ...request, timeoutMs: endsAt - monotonicMs() },
+          tellWaited,
         );
         if (answer.status < 400) return answer;
       } catch (thrown) {

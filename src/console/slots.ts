@@ -4,20 +4,38 @@ export interface Slots {
   take(): Promise<void>;
   /** Gives a place back. */
   free(): void;
+  /** Has so many places from now on. Where more are taken, nobody else gets one until enough were given back. */
+  resize(count: number): void;
+  /** Whether somebody waits in line. */
+  isCrowded(): boolean;
 }
 
 export function createSlots(count: number): Slots {
   const inLine: (() => void)[] = [];
+  let places = count;
   let left = count;
+
+  function letIn(): void {
+    while (left > 0 && inLine.length > 0) {
+      left--;
+      inLine.shift()!();
+    }
+  }
+
   return {
     async take() {
       if (left > 0) left--;
       else await new Promise<void>((resolve) => inLine.push(resolve));
     },
     free() {
-      const next = inLine.shift();
-      if (next === undefined) left++;
-      else next();
+      left++;
+      letIn();
     },
+    resize(count) {
+      left += count - places;
+      places = count;
+      letIn();
+    },
+    isCrowded: () => inLine.length > 0,
   };
 }

@@ -36,7 +36,7 @@ export function createTicketClaims(
   return (newTicket) => async (tenant) => {
     const id = store.idOf(tenant);
     if (id === undefined) return await newTicket(tenant);
-    let claimed: Uint8Array | null | undefined;
+    let claimed: Uint8Array<ArrayBuffer> | null | undefined;
     while ((claimed = await claim(id).catch(() => null)) === undefined) {
       await wait(tenant.contextIdentifier, LOOK_MS, giveUp);
       giveUp.throwIfAborted();

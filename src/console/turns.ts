@@ -30,12 +30,16 @@ export interface Turns {
   ) => Promise<T>;
   /** The same, for a time. */
   wait: Wait;
+  /** Lets so many be worked on at once from now on. Those that are at work go on. */
+  resize(concurrency: number): void;
+  /** Whether somebody waits for a turn; of the slow ones, only those whose turn it is among themselves. */
+  isCrowded(): boolean;
 }
 
 /** Lets `concurrency` tenants be worked on at once, and of those that are slow a quarter. */
 export function createTurns(concurrency: number): Turns {
   const slots = createSlots(concurrency);
-  const slowSlots = createSlots(Math.ceil(concurrency / 4));
+  const slowSlots = createSlots(slowOf(concurrency));
   const atWork = new Map<string, ReturnType<typeof createTurn>>();
 
   async function takeSlots(isSlow: boolean): Promise<void> {
@@ -100,5 +104,30 @@ export function createTurns(concurrency: number): Turns {
     // A request's end is not its script's.
     wait: (contextIdentifier, ms, stop, signal) =>
       aside(contextIdentifier, sleep(ms, stop, signal), stop),
+    resize(concurrency) {
+      slots.resize(concurrency);
+      slowSlots.resize(slowOf(concurrency));
+    },
+    isCrowded: slots.isCrowded,
+  };
+}
+
+function slowOf(concurrency: number): number {
+  return Math.ceil(concurrency / 4);
+}
+
+/** Tells whenever a turn ends, and whether others wait for theirs then. */
+export function tellingEnds(turns: Turns, tell: (isCrowded: boolean) => void): Turns {
+  return {
+    ...turns,
+    async take(contextIdentifier, isSlow) {
+      const turn = await turns.take(contextIdentifier, isSlow);
+      return {
+        end() {
+          tell(turns.isCrowded());
+          turn.end();
+        },
+      };
+    },
   };
 }

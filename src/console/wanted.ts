@@ -16,7 +16,8 @@ export type Counter =
   | "customers.given_up"
   | "customers.skipped"
   | "customers.held_back"
-  | "exchanges";
+  | "exchanges"
+  | "calls";
 
 /** Where traces and metrics go. */
 export interface Telemetry {

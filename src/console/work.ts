@@ -35,7 +35,7 @@ export interface WorkContext {
   /**
    * `fetch` for this tenant: takes a path below `api` ("v1/Contact/1") or an address that begins with `api`, adds the
    * credentials, and repeats, renews the ticket and follows the tenant as the console does. Gives a `Response` whatever
-   * its status, read to at most 64 MiB.
+   * its status, read to at most 64 MiB. No more than WORK_CALLS_PER_SECOND leave in a second; those beyond wait in line.
    */
   fetch: typeof fetch;
 }

@@ -1,5 +1,6 @@
 // What the command `customers` does to the table.
 import type postgres from "postgres";
+import { canReadCalls } from "./callCounts.ts";
 import { type Database, runQuery } from "./connection.ts";
 import { inPages } from "./inPages.ts";
 import { canReadLastWork } from "./lastWork.ts";
@@ -14,6 +15,9 @@ export interface ListedCustomer {
   lastError: string | null;
   /** When the work script last began there and ended well; left out where the table does not keep it. */
   lastWork?: Date | null;
+  /** How many calls were made to it today and in the last 30 days (UTC); left out where they are not kept. */
+  callsToday?: number;
+  callsIn30Days?: number;
 }
 
 /**
@@ -46,17 +50,29 @@ export async function* listCustomers(
       database(customers.map((name) => name.toLowerCase()))
     }`;
   const isLastWorkRead = await canReadLastWork(database);
+  const areCallsRead = await canReadCalls(database);
   yield* inPages((lastId, rows) => {
     const query = database<ListedCustomer[]>`
       select id, context_identifier as "contextIdentifier", is_active as "isActive",
         last_sync as "lastSync", last_error as "lastError"
         ${isLastWorkRead ? database`, last_work as "lastWork"` : database``}
-      from customers
+        ${areCallsRead ? database`, "callsToday", "callsIn30Days"` : database``}
+      from customers ${areCallsRead ? callsOf(database) : database``}
       where id > ${lastId}::bigint ${areNamed}
       order by id
       limit ${rows}`;
     return runQuery(query, database);
   });
+}
+
+function callsOf(database: Database): postgres.PendingQuery<postgres.Row[]> {
+  return database`
+    cross join lateral (
+      select coalesce(sum(calls.calls), 0)::float8 as "callsIn30Days",
+        coalesce(sum(calls.calls) filter (where calls.day = clock.today), 0)::float8 as "callsToday"
+      from calls, (select (now() at time zone 'utc')::date as today) as clock
+      where calls.customer_id = customers.id and calls.day > clock.today - 30
+    ) as called`;
 }
 
 // Context identifiers are compared without regard to case, as SuperOffice does. Each of the following gives the customers

@@ -7,7 +7,7 @@ export interface StoredTicket {
   /** The customer's. */
   id: string;
   /** Nothing in it can be read, or told from noise, without the client secret. */
-  sealed: Uint8Array;
+  sealed: Uint8Array<ArrayBuffer>;
 }
 
 /** The table `tickets` is not there, or not as expected, or may not be used: that stays so until somebody does something. */
@@ -20,8 +20,8 @@ const LONGEST_HOURS = 7;
 export async function readTickets(
   ids: string[],
   database: Database,
-): Promise<Map<string, Uint8Array>> {
-  const query = database<{ id: string; sealed: Uint8Array | null }[]>`
+): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+  const query = database<{ id: string; sealed: Uint8Array<ArrayBuffer> | null }[]>`
     select customer_id as id, sealed from tickets
     where customer_id in (select id::bigint from jsonb_array_elements_text(${
     database.json(ids)

@@ -11,8 +11,8 @@ const CLAIM_SECONDS = 60;
 export async function claimTickets(
   ids: string[],
   database: Database,
-): Promise<Map<string, Uint8Array | null>> {
-  const query = database<{ id: string; sealed: Uint8Array | null }[]>`
+): Promise<Map<string, Uint8Array<ArrayBuffer> | null>> {
+  const query = database<{ id: string; sealed: Uint8Array<ArrayBuffer> | null }[]>`
     insert into tickets (customer_id, claimed_until)
     select distinct id::bigint, now() + ${CLAIM_SECONDS}::int * interval '1 s'
     from jsonb_array_elements_text(${database.json(ids)}) as id

@@ -41,8 +41,10 @@ and, where the defaults do not suit:
   SUPEROFFICE_LOGIN_URL          another login host than https://{environment}.superoffice.com
   WORK                                 the same as --work
   WORK_TIMEOUT_SECONDS           600   how long it may take for one customer
+  WORK_CALLS_PER_SECOND          10    how many calls a second it makes to one tenant at most
   POLL_SECONDS                   15    from one poll's start to the next
-  CONCURRENCY                    32    tenants worked on at once
+  TENANT_SECONDS                       how often a customer is called while nothing about it changes; at each poll without
+  CONCURRENCY                    auto  tenants worked on at once: 32 to 512, as the beat needs; or a number
   REQUEST_TIMEOUT_SECONDS        30    one HTTP request, with its repeats
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
   SHARE                          off   on: the same as --share

@@ -5,10 +5,11 @@ export const CUSTOMERS_HELP = `Looks after the table customers: whom the console
 
 Usage: npm run customers -- <command>      or: deno task customers <command>
 
-  list                             all customers, their state, last sync and last error
+  list                             all customers, their state, last sync, calls (today / in 30
+                                   days) and last error
   list Cust12345                   one or more of them, with the whole last error
   list --json                      the same as JSON, one customer a line (npm run --silent …)
-  init                             create the table where it does not exist
+  init                             create the tables where they do not exist
   add Cust12345 --token-stdin      add a customer; its system user token is read from the standard
                                    input, never from the command line:
                                      npm run customers -- add Cust12345 --token-stdin < token.txt

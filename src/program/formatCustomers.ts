@@ -7,7 +7,7 @@ const ERROR_LETTERS = 60;
 const FEWEST_ERROR_LETTERS = 20;
 
 /**
- * Gives the table as text, a page at a time; the last work where the table keeps it. The columns are as wide as the first page needs.
+ * Gives the table as text, a page at a time; the last work and the calls (today / in 30 days) where the database keeps them. The columns are as wide as the first page needs.
  *
  * @param columns the terminal's width, which cuts the last error; undefined in a pipe, where 60 letters stay; Infinity for
  *   the whole
@@ -34,13 +34,15 @@ export async function* customersAsJson(
   redact: (text: string) => string,
 ): AsyncGenerator<string, void> {
   for await (const page of pages) {
-    const lines = page.map(({ contextIdentifier, isActive, lastSync, lastWork, lastError }) =>
+    const lines = page.map((customer) =>
       JSON.stringify({
-        context_identifier: redact(contextIdentifier),
-        is_active: isActive,
-        last_sync: lastSync,
-        last_work: lastWork,
-        last_error: lastError === null ? null : redact(lastError),
+        context_identifier: redact(customer.contextIdentifier),
+        is_active: customer.isActive,
+        last_sync: customer.lastSync,
+        last_work: customer.lastWork,
+        calls_today: customer.callsToday,
+        calls_30_days: customer.callsIn30Days,
+        last_error: customer.lastError === null ? null : redact(customer.lastError),
       })
     );
     yield lines.map((line) => `${line}\n`).join("");
@@ -49,7 +51,8 @@ export async function* customersAsJson(
 
 function headerOf([first]: ListedCustomer[]): Cells {
   const work = first?.lastWork === undefined ? [] : ["last work"];
-  return ["customer", "state", "last sync", ...work, "last error"];
+  const calls = first?.callsToday === undefined ? [] : ["calls"];
+  return ["customer", "state", "last sync", ...work, ...calls, "last error"];
 }
 
 function cellsOf(customer: ListedCustomer, redact: (text: string) => string): Cells {
@@ -58,6 +61,9 @@ function cellsOf(customer: ListedCustomer, redact: (text: string) => string): Ce
     customer.isActive ? "active" : "paused",
     toMinutes(customer.lastSync),
     ...(customer.lastWork === undefined ? [] : [toMinutes(customer.lastWork)]),
+    ...(customer.callsToday === undefined
+      ? []
+      : [`${customer.callsToday} / ${customer.callsIn30Days}`]),
     // Hidden before it is cut: half a secret is not recognised.
     redact(customer.lastError ?? ""),
   ];

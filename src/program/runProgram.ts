@@ -173,13 +173,18 @@ export async function runProgram(service: Service): Promise<never> {
     tellLost((lines) => {
       log.warn("{lines} lines were not printed, since nobody read them.", { lines });
     });
-    const often = once ? "once" : "every {seconds} s";
+    const rarer = run.tenantMs > run.pollMs ? " (each customer every {tenantSeconds} s)" : "";
+    const often = once ? "once" : `every {seconds} s${rarer}`;
     const proxy = proxyFor(new URL(target.loginUrl), run.proxies)?.host;
     const way = proxy === undefined ? "" : " through the proxy {proxy}";
-    log.info(`Logging on at {loginUrl}${way}, ${often}, at most {concurrency} tenants at once.`, {
+    const atOnce = run.concurrency === "auto"
+      ? "32 to 512 tenants at once, as the beat needs"
+      : "at most {concurrency} tenants at once";
+    log.info(`Logging on at {loginUrl}${way}, ${often}, ${atOnce}.`, {
       loginUrl: target.loginUrl,
       ...(proxy !== undefined && { proxy }),
       seconds: run.pollMs / 1000,
+      ...(rarer !== "" && { tenantSeconds: run.tenantMs / 1000 }),
       concurrency: run.concurrency,
     });
     printNow();

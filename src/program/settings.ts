@@ -14,8 +14,10 @@ import { proxiesOf, proxyShape } from "./proxySettings.ts";
 export interface RunSettings {
   /** From one poll's start to the next. */
   pollMs: number;
-  /** How many tenants are worked on at once. */
-  concurrency: number;
+  /** From one call of a customer to the next while nothing about it changes; as long as that at least. */
+  tenantMs: number;
+  /** How many tenants are worked on at once; `auto` finds that by itself. */
+  concurrency: number | "auto";
   /** How long one HTTP request may take. */
   requestTimeoutMs: number;
   /** How long a stop waits for work in hand. */
@@ -30,6 +32,8 @@ export interface RunSettings {
   work: string | undefined;
   /** How long it may take for one customer. */
   workTimeoutMs: number;
+  /** How many calls a second go to one tenant at most. */
+  callsPerSecond: number;
   /** Whether the log is coloured; undefined leaves it to whether the output is a terminal. */
   colours: boolean | undefined;
   /** Whether somebody collects traces and metrics. */
@@ -57,16 +61,27 @@ const wholeNumber = (byDefault: number, most: number) =>
     .refine((number) => number >= 1 && number <= most, `expected a whole number, 1 to ${most}`)
     .default(byDefault);
 
+const autoOrWholeNumber = (most: number) => {
+  const error = `expected auto or a whole number, 1 to ${most}`;
+  return z.string().regex(/^(auto|\d+)$/, error)
+    .transform((text) => text === "auto" ? text : Number(text))
+    .refine((number) => number === "auto" || (number >= 1 && number <= most), error)
+    .default("auto");
+};
+
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });
 
 const runSchema = z.object({
   POLL_SECONDS: seconds(15, 86_400),
-  CONCURRENCY: wholeNumber(32, 1000),
+  // Without one at every poll.
+  TENANT_SECONDS: seconds(0, 86_400),
+  CONCURRENCY: autoOrWholeNumber(1000),
   REQUEST_TIMEOUT_SECONDS: seconds(30, 3600),
   SHUTDOWN_SECONDS: seconds(10, 3600),
   WORK: z.string().optional(),
   WORK_TIMEOUT_SECONDS: seconds(600, 86_400),
+  WORK_CALLS_PER_SECOND: wholeNumber(10, 1000),
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   TICKET_STORE: oneOf(["memory", "database"]).default("memory"),
   SHARE: oneOf(["on", "off"]).default("off"),
@@ -81,7 +96,7 @@ const runSchema = z.object({
   {
     path: ["TICKET_STORE"],
     error:
-      "database (which SHARE=on needs) is of no use with TICKET_REUSE=off, which uses no ticket twice; expected one of both",
+      "database is of no use with TICKET_REUSE=off, which uses no ticket twice; expected one of both",
     // Beside other faults, too.
     when: () => true,
   },
@@ -121,11 +136,13 @@ export function readRunSettings(variables: Variables): RunSettings {
   }
   return {
     pollMs: data.POLL_SECONDS,
+    tenantMs: Math.max(data.POLL_SECONDS, Math.round(data.TENANT_SECONDS)),
     concurrency: data.CONCURRENCY,
     requestTimeoutMs: data.REQUEST_TIMEOUT_SECONDS,
     shutdownMs: data.SHUTDOWN_SECONDS,
     work: data.WORK,
     workTimeoutMs: data.WORK_TIMEOUT_SECONDS,
+    callsPerSecond: data.WORK_CALLS_PER_SECOND,
     colours: variables["NO_COLOR"] !== undefined || variables["FORCE_COLOR"] === "0"
       ? false
       : variables["FORCE_COLOR"] !== undefined
@@ -134,9 +151,9 @@ export function readRunSettings(variables: Variables): RunSettings {
     sendsTelemetry: variables["OTEL_EXPORTER_OTLP_ENDPOINT"] !== undefined,
     usesDenoTelemetry: "Deno" in globalThis && variables["OTEL_DENO"] === "true",
     proxies: proxiesOf(data),
-    share: data.SHARE === "on",
     reuseTickets: data.TICKET_REUSE === "on",
     storesTickets: data.TICKET_STORE === "database" || data.SHARE === "on",
+    share: data.SHARE === "on",
     log: {
       level: data.LOG_LEVEL,
       format: data.LOG_FORMAT,

@@ -34,8 +34,8 @@ export interface Stopping {
 export function createStopping(end: (exitCode: number) => unknown): Stopping {
   const stop = new AbortController();
   const giveUp = new AbortController();
-  // Every request under way listens to it.
-  setMaxListeners(0, giveUp.signal);
+  // Every request under way listens to the one, and who waits for a moment to the other.
+  setMaxListeners(0, giveUp.signal, stop.signal);
   let first: Keystroke | undefined;
   let isDone = false;
   let notice: ReturnType<typeof setTimeout> | undefined;

@@ -8,6 +8,7 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { cleanEnvironment } from "../support/cleanEnvironment.ts";
 import { settingsFor } from "../support/sampleTenants.ts";
+import { CONCURRENCY } from "./plan.ts";
 import { MAIN, type Runtime } from "./runtimes.ts";
 
 export interface Poll {
@@ -46,6 +47,7 @@ export function startConsoleChild(
     env: cleanEnvironment({
       ...settingsFor({ loginUrl }, databaseUrl),
       POLL_SECONDS: String(pollSeconds),
+      CONCURRENCY: String(CONCURRENCY),
     }),
     stdio: ["ignore", log, log],
   });

@@ -19,6 +19,7 @@ export interface Scenario {
   floors: boolean;
 }
 
+/** Fixed, so that the floors and the console do the same. */
 export const CONCURRENCY = 32;
 
 export const fullPlan: Plan = {

@@ -519,7 +519,7 @@ describe("an exchange that was sent", () => {
     misbehave({ at: "exchange", how: { status: 503 }, times: 1 });
     await call();
     assert.equal(asked().exchange, 2);
-    assert.deepEqual(counted, ["exchanges", "exchanges"]);
+    assert.deepEqual(counted, ["exchanges", "exchanges", "calls"]);
   });
 });
 
@@ -683,6 +683,19 @@ describe("a stop", () => {
     assert.equal(asked().state, 1);
     assert.equal(signed, 0);
   });
+});
+
+test("a log-on's own call counts to the calls that a script may make in a second, its exchange does not", async () => {
+  tested = makeConsole({ callsPerSecond: 2 });
+  await call();
+  const fetch = tested.fetchFor(tenants[0]!);
+  await fetch("v1/Contact/1");
+  const enough = new AbortController();
+  const waiting = fetch("v1/Contact/1", { signal: enough.signal });
+  await tested.fetchFor(tenants[1]!)("v1/Contact/1");
+  enough.abort(new Error("enough"));
+  await assert.rejects(waiting, { message: "enough" });
+  assert.deepEqual(asked(), { keys: asked().keys, state: 2, exchange: 2, call: 3 });
 });
 
 describe("a span", () => {

@@ -82,8 +82,15 @@ function setUp(concurrency: number): void {
   const around = { memory, secrets: new Set<string>(), telemetry: undefined, log };
   const record = (result: CustomersResult) => recorded.push(result);
   const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
-  const parts = { visit, explain, takeNews, progress: undefined, settle: undefined, monotonicMs };
-  const takeAll = createPoll(parts, turns, around, giveUp.signal);
+  const takeCalls = () => 0;
+  const [progress, settle, takeChange] = [undefined, undefined, undefined];
+  const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
+  const takeAll = createPoll(
+    parts,
+    turns,
+    { ...around, explain, monotonicMs },
+    giveUp.signal,
+  );
   poll = async () => {
     tried = [];
     lines = [];

@@ -47,9 +47,13 @@ let memory: Memory;
 let takeAll: Poll;
 /** What logging on to a customer does: nothing when left out. */
 let deeds: Map<string, () => Promise<void>>;
+/** When customers are due: at once when left out. */
+let moments: Map<string, Promise<void> | "notDue">;
 /** The ids in the order in which they were worked on. */
 let worked: string[];
 let customers: Customer[];
+/** The calls since a poll was done. */
+let calls: number;
 let working: number;
 let mostWorking: number;
 
@@ -63,8 +67,10 @@ beforeEach(() => {
   recorded = [];
   worked = [];
   deeds = new Map();
+  moments = new Map();
   customers = makeCustomers(3);
   clock = START_MS;
+  calls = 0;
   working = 0;
   mostWorking = 0;
   stop = new AbortController();
@@ -74,14 +80,26 @@ beforeEach(() => {
 function setUp(concurrency: number, work?: RunWork): void {
   loadCustomers = loadAll;
   secrets = new Set();
-  memory = createMemory(POLL, TIMEOUT, LOGIN_HOST, () => clock);
+  const usual = createMemory(POLL, TIMEOUT, LOGIN_HOST, () => clock);
+  memory = { ...usual, momentOf: ({ id }) => moments.get(id) };
   const around = { memory, secrets, telemetry: undefined, log };
   const record = (result: CustomersResult) => recorded.push(result);
   const monotonicMs = () => clock;
   const visit = createVisit({ logOn, work, record, explain, monotonicMs }, around);
   const takeNews = () => undefined;
-  const parts = { visit, explain, takeNews, progress: undefined, settle: undefined, monotonicMs };
-  takeAll = createPoll(parts, createTurns(concurrency), around, stop.signal);
+  const takeCalls = () => {
+    const taken = calls;
+    calls = 0;
+    return taken;
+  };
+  const [progress, settle, takeChange] = [undefined, undefined, undefined];
+  const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
+  takeAll = createPoll(
+    parts,
+    createTurns(concurrency),
+    { ...around, explain, monotonicMs },
+    stop.signal,
+  );
 }
 
 async function* loadAll() {
@@ -162,6 +180,7 @@ const nothing = {
   givenUp: 0,
   stillInHand: 0,
   waiting: 0,
+  calls: 0,
   durationMs: 0,
 };
 
@@ -202,6 +221,19 @@ describe("a poll", () => {
     assert.equal(properties["durationMs"], 1234);
   });
 
+  test("says how many calls were made, a straggler's in the poll in which it made them", async () => {
+    const open = holds("2");
+    const first = poll();
+    await turns();
+    calls = 7;
+    assert.equal((await poll()).calls, 7);
+    assert.match(lines.at(-1)!.message, /, 1 still in hand from before, 7 calls$/);
+    calls = 2;
+    open();
+    assert.equal((await first).calls, 2);
+    assert.match(lines.at(-1)!.message, /, 0 failed, 2 calls$/);
+  });
+
   test("says of each customer who the system user is there", async () => {
     customers = makeCustomers(1);
     await poll();
@@ -220,6 +252,40 @@ describe("a poll", () => {
     await poll();
     assert.deepEqual(held, [["App-1"], ["App-3"]]);
     assert.deepEqual([...secrets], []);
+  });
+});
+
+describe("a customer that has a moment of its own", () => {
+  let comes: () => void;
+  beforeEach(() => {
+    customers = makeCustomers(4);
+    moments.set("2", new Promise((resolve) => comes = resolve));
+    moments.set("3", "notDue");
+    setUp(1);
+  });
+
+  test("waits for it without a turn, while others are read and worked on", async () => {
+    const polling = poll();
+    await turns();
+    assert.deepEqual(worked, ["1", "4"]);
+    comes();
+    const expected = { ...nothing, loggedOn: 3, notDue: 1, complete: true };
+    assert.deepEqual(await polling, expected);
+    assert.deepEqual(worked, ["1", "4", "2"]);
+    assert.match(lines.at(-1)!.message, /: 3 logged on, 0 skipped, 0 failed, 1 not due$/);
+  });
+
+  test("is let go at a stop, and not counted as given up, though others still have all turns", async () => {
+    const open = holds("4");
+    const polling = poll();
+    await turns();
+    stop.abort();
+    comes();
+    await turns();
+    assert.deepEqual(memory.take(customers[1]!), "taken");
+    open();
+    assert.deepEqual(await polling, { ...nothing, loggedOn: 2, notDue: 1, complete: true });
+    assert.deepEqual(worked, ["1", "4"]);
   });
 });
 

@@ -232,13 +232,13 @@ function open(): Console {
 function pollOf({ memory, stop }: Console, visit: (customer: Customer) => Promise<void>): Poll {
   const parts = {
     visit: (customer: Customer) => visit(customer).then(() => "loggedOn" as const),
-    explain,
     takeNews: () => undefined,
-    progress: undefined,
+    takeCalls: () => 0,
+    takeChange: undefined,
     settle: undefined,
-    monotonicMs: () => clock,
+    progress: undefined,
   };
-  const around = { memory, telemetry: undefined, log };
+  const around = { memory, explain, telemetry: undefined, monotonicMs: () => clock, log };
   return createPoll(parts, createTurns(1), around, stop.signal);
 }
 

@@ -29,3 +29,24 @@ test("a slot that is given back to nobody is there for the next", async () => {
   await turn();
   assert.equal(isIn, false);
 });
+
+test("more slots let those in who wait; fewer let nobody in until enough were given back", async () => {
+  const slots = createSlots(1);
+  const inside: string[] = [];
+  for (const name of ["a", "b", "c", "d", "e"]) void slots.take().then(() => inside.push(name));
+  await turn();
+  assert.equal(slots.isCrowded(), true);
+  slots.resize(3);
+  await turn();
+  assert.deepEqual(inside, ["a", "b", "c"]);
+  slots.resize(1);
+  slots.free();
+  slots.free();
+  await turn();
+  assert.deepEqual(inside, ["a", "b", "c"]);
+  slots.free();
+  slots.free();
+  await turn();
+  assert.deepEqual(inside, ["a", "b", "c", "d", "e"]);
+  assert.equal(slots.isCrowded(), false);
+});

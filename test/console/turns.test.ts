@@ -133,3 +133,21 @@ test("a request that its script ends while it waits gives the script its turn ag
   await settle();
   assert.deepEqual(next.has(), ["b"]);
 });
+
+test("where more are worked on at once, so are the slow ones' quarter", async () => {
+  const turns = createTurns(4);
+  const { has, ends } = takeFor(turns, ["a", "b", "c", "d"], true);
+  await settle();
+  assert.deepEqual(has(), ["a"]);
+  turns.resize(12);
+  await settle();
+  assert.deepEqual(has(), ["a", "b", "c"]);
+  turns.resize(4);
+  await ends[0]!();
+  await ends[1]!();
+  await settle();
+  assert.deepEqual(has(), ["a", "b", "c"]);
+  await ends[2]!();
+  await settle();
+  assert.deepEqual(has(), ["a", "b", "c", "d"]);
+});

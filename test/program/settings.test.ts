@@ -44,11 +44,13 @@ describe("readSettings", () => {
     const { run, target } = await readSettings(COMPLETE);
     assert.deepEqual(run, {
       pollMs: 15_000,
-      concurrency: 32,
+      tenantMs: 15_000,
+      concurrency: "auto",
       requestTimeoutMs: 30_000,
       shutdownMs: 10_000,
       work: undefined,
       workTimeoutMs: 600_000,
+      callsPerSecond: 10,
       reuseTickets: true,
       storesTickets: false,
       colours: undefined,
@@ -96,11 +98,13 @@ describe("readSettings", () => {
       SUPEROFFICE_ENVIRONMENT: "online",
       SUPEROFFICE_LOGIN_URL: "https://login.example:8443/",
       POLL_SECONDS: "0.5",
+      TENANT_SECONDS: "30",
       CONCURRENCY: "1000",
       REQUEST_TIMEOUT_SECONDS: "5",
       SHUTDOWN_SECONDS: "3600",
       WORK: "work.ts",
       WORK_TIMEOUT_SECONDS: "1.5",
+      WORK_CALLS_PER_SECOND: "7",
       TICKET_REUSE: "off",
       FORCE_COLOR: "1",
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
@@ -111,11 +115,13 @@ describe("readSettings", () => {
     });
     assert.deepEqual(run, {
       pollMs: 500,
+      tenantMs: 30_000,
       concurrency: 1000,
       requestTimeoutMs: 5000,
       shutdownMs: 3_600_000,
       work: "work.ts",
       workTimeoutMs: 1_500,
+      callsPerSecond: 7,
       reuseTickets: false,
       storesTickets: false,
       colours: true,
@@ -222,10 +228,13 @@ describe("readSettings names the variable and what it expects:", () => {
     ["POLL_SECONDS", "0", /expected 0\.1 to 86400 seconds$/],
     ["POLL_SECONDS", "0x10", /expected 0\.1 to 86400 seconds$/],
     ["POLL_SECONDS", "86401", /expected 0\.1 to 86400 seconds$/],
-    ["CONCURRENCY", "many", /expected a whole number, 1 to 1000$/],
-    ["CONCURRENCY", "1.5", /expected a whole number, 1 to 1000$/],
-    ["CONCURRENCY", "0", /expected a whole number, 1 to 1000$/],
-    ["CONCURRENCY", "1001", /expected a whole number, 1 to 1000$/],
+    ["TENANT_SECONDS", "0.01", /expected 0\.1 to 86400 seconds$/],
+    ["TENANT_SECONDS", "86401", /expected 0\.1 to 86400 seconds$/],
+    ["CONCURRENCY", "many", /expected auto or a whole number, 1 to 1000$/],
+    ["CONCURRENCY", "1.5", /expected auto or a whole number, 1 to 1000$/],
+    ["CONCURRENCY", "0", /expected auto or a whole number, 1 to 1000$/],
+    ["CONCURRENCY", "1001", /expected auto or a whole number, 1 to 1000$/],
+    ["WORK_CALLS_PER_SECOND", "0", /expected a whole number, 1 to 1000$/],
     ["REQUEST_TIMEOUT_SECONDS", "-1", /expected 0\.1 to 3600 seconds$/],
     ["REQUEST_TIMEOUT_SECONDS", "3601", /expected 0\.1 to 3600 seconds$/],
     ["SHUTDOWN_SECONDS", "1 minute", /expected 0\.1 to 3600 seconds$/],
@@ -360,8 +369,14 @@ describe("readSettings names the variable and what it expects:", () => {
 });
 
 describe("readRunSettings", () => {
+  test("calls customers as often as polls begin, where they are to be called more often", () => {
+    assert.equal(readRunSettings({ POLL_SECONDS: "20", TENANT_SECONDS: "5" }).tenantMs, 20_000);
+    assert.equal(readRunSettings({ POLL_SECONDS: "20" }).tenantMs, 20_000);
+    assert.equal(readRunSettings({ TENANT_SECONDS: "300" }).tenantMs, 300_000);
+  });
+
   test("needs nothing", () => {
-    assert.equal(readRunSettings({}).concurrency, 32);
+    assert.equal(readRunSettings({}).concurrency, "auto");
   });
 
   test("does not look at what to run against", () => {

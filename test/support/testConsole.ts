@@ -42,6 +42,8 @@ export interface TestConsoleOptions {
   /** Like TICKET_REUSE. */
   reusesTickets?: boolean;
   requestTimeoutMs?: number;
+  /** Without one nobody waits: a test's clock may stand still. */
+  callsPerSecond?: number;
   sign?: Signer;
   /** Puts something between the console and its HTTP client. */
   around?: (send: Send) => Send;
@@ -56,7 +58,8 @@ export interface TestConsoleOptions {
 }
 
 export function createTestConsole(standIn: StandIn, options: TestConsoleOptions = {}): TestConsole {
-  const { reusesTickets = true, requestTimeoutMs = 30_000, around = (send) => send } = options;
+  const { reusesTickets = true, requestTimeoutMs = 30_000, callsPerSecond = Infinity } = options;
+  const { around = (send) => send } = options;
   const { monotonicMs = () => performance.now(), machineTime = () => new Date() } = options;
   const { sign = sampleSigner, log = getLogger("test"), telemetry, giveUp = never } = options;
   const { database } = options;
@@ -77,7 +80,7 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
     createTicketStore(application, kept, database, { explain, monotonicMs, log });
   const { call, logOn } = compose(
     application,
-    { pollMs: 15_000, requestTimeoutMs, reuseTickets: reusesTickets },
+    { pollMs: 15_000, requestTimeoutMs, reuseTickets: reusesTickets, callsPerSecond },
     { sign, send: around(noting), clock, monotonicMs, log, telemetry },
     { ...kept, store, claimed: undefined },
     giveUp,
