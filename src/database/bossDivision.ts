@@ -13,6 +13,8 @@ const RESTS = "superoffice-rests";
 
 const ALL = 100_000;
 const LOCK_MS = 5000;
+/** Longer than one may wait for a lock. */
+const TRANSACTION_MS = 8000;
 
 /** A job ends when its console says so or dies: not by its age. */
 const OPTIONS = {
@@ -62,13 +64,32 @@ export function createBossDivision(
     ask: (boss: Boss, db: BossDatabase, transaction: postgres.TransactionSql) => Promise<T>,
   ): Promise<T> {
     return asked((boss) =>
-      database.begin(async (transaction) => {
-        await transaction.unsafe(
-          `set local lock_timeout = ${LOCK_MS}; set local idle_in_transaction_session_timeout = ${LOCK_MS}`,
-        );
-        return await ask(boss, bossDatabase(transaction, database), transaction);
-      }) as Promise<T>
+      inTime(
+        database.begin(async (transaction) => {
+          await transaction.unsafe(
+            `set local lock_timeout = ${LOCK_MS}; set local idle_in_transaction_session_timeout = ${LOCK_MS}`,
+          );
+          return await ask(boss, bossDatabase(transaction, database), transaction);
+        }) as Promise<T>,
+      )
     );
+  }
+
+  /** Gives up a transaction that the server does not begin or end. */
+  async function inTime<T>(transaction: Promise<T>): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        database.renew(1);
+        const seconds = TRANSACTION_MS / 1000;
+        reject(Object.assign(new Error(`no answer in ${seconds} s`), { code: "QUERY_TIMEOUT" }));
+      }, TRANSACTION_MS);
+    });
+    try {
+      return await Promise.race([transaction, tooLong]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async function cutIfFirst(
@@ -83,20 +104,24 @@ export function createBossDivision(
       select extract(epoch from now())::float8 as seconds`;
     const number = Math.floor(seconds / beatSeconds);
     const leftMs = ((number + 1) * beatSeconds - seconds) * 1000;
-    const otherBeatSeconds = beatId === null
-      ? []
-      : await cut(boss, db, transaction, beatId, number * beatSeconds * 1000);
+    const beats = await boss.findJobs(BEATS, { limit: ALL, db });
+    const otherBeatSeconds = beats
+      .map(({ data }) => (data as unknown as { beatSeconds: number }).beatSeconds)
+      .filter((seconds) => seconds !== beatSeconds);
+    if (beatId !== null) {
+      const earlier = beats.map(({ id }) => id).filter((id) => id !== beatId);
+      if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
+      await cut(boss, db, transaction, number * beatSeconds * 1000);
+    }
     return { number, leftMs, otherBeatSeconds };
   }
 
-  /** Gives the beats that others go by. */
   async function cut(
     boss: Boss,
     db: BossDatabase,
     transaction: postgres.TransactionSql,
-    beatId: string,
     beatStartMs: number,
-  ): Promise<number[]> {
+  ): Promise<void> {
     const inHand: string[] = [];
     for (const name of [BATCHES, RESTS]) {
       // What the last beat left would hold this one up. Taken before it is removed, so that nobody else takes it meanwhile.
@@ -105,9 +130,6 @@ export function createBossDivision(
       const taken = await boss.findJobs(name, { limit: ALL, db });
       inHand.push(...taken.flatMap(({ data }) => data.customerIds));
     }
-    const beats = await boss.findJobs(BEATS, { limit: ALL, db });
-    const earlier = beats.map(({ id }) => id).filter((id) => id !== beatId);
-    if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
     const customers = await transaction<CutCustomer[]>`
       select id, hashtext(context_identifier || ' ' || coalesce(system_user_token, '')) as row,
         last_sync is null or last_error is not null as "isUrgent"
@@ -126,8 +148,6 @@ export function createBossDivision(
       jobs.push({ data: { customerIds }, startAfter: new Date(some[0]!.atMs).toISOString() });
     }
     if (jobs.length > 0) await boss.insert(BATCHES, jobs, { db });
-    return beats.map(({ data }) => (data as unknown as { beatSeconds: number }).beatSeconds)
-      .filter((seconds) => seconds !== beatSeconds);
   }
 
   return {

@@ -70,11 +70,14 @@ export class PgBossMissingError extends Error {
 export async function loadPgBoss(): Promise<Package> {
   // By a name that is not looked for before: who does not share the work has no such package.
   const name = "pg-boss";
-  try {
-    return await import(name);
-  } catch (cause) {
-    throw new PgBossMissingError(`Sharing the work needs the package ${PG_BOSS}`, { cause });
+  const needs = `Sharing the work needs the package ${PG_BOSS}`;
+  const found: Package = await import(name).catch((cause) => {
+    throw new PgBossMissingError(needs, { cause });
+  });
+  if (typeof found.PgBoss === "function" && typeof found.getConstructionPlans === "function") {
+    return found;
   }
+  throw new PgBossMissingError(`${needs}; the one that is installed is of another version`);
 }
 
 /**

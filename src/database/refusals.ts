@@ -10,7 +10,10 @@ export interface Refusal extends Pick<Customer, "id" | "contextIdentifier" | "sy
 
 const ROW = "md5(context_identifier || ' ' || coalesce(system_user_token, ''))";
 
-/** Notes refusals: each leaves the customer alone for twice as long as the last one of the same row. Throws `DatabaseError`. */
+/**
+ * Notes refusals: each leaves the customer alone for twice as long as the last one of the same row, if that was waited for: who is
+ * tried before has an emptied `last_error`, and starts anew. Throws `DatabaseError`.
+ */
 export async function noteRefusals(
   refusals: Refusal[],
   firstMs: number,
@@ -23,18 +26,21 @@ export async function noteRefusals(
     context_identifier: contextIdentifier,
     system_user_token: systemUserToken,
   }));
-  const ms = database`least(${longestMs}::float8, 2 * case
-    when tickets.refused_row = excluded.refused_row then tickets.refused_ms else ${firstMs}::float8 / 2 end)`;
+  const ms = database`case
+    when tickets.refused_row = excluded.refused_row and tickets.refused_until <= now()
+    then least(${longestMs}::float8, 2 * tickets.refused_ms) else excluded.refused_ms end`;
   const query = database`
     insert into tickets (customer_id, refused_code, refused_row, refused_ms, refused_until)
-    select distinct on (id) id, code, ${database.unsafe(ROW)}, ${firstMs}::float8,
-      now() + ${firstMs}::float8 * interval '1 ms'
+    select distinct on (id) id, code, ${database.unsafe(ROW)}, ms, now() + ms * interval '1 ms'
     from jsonb_to_recordset(${database.json(rows)})
-      as refusal(id bigint, code text, context_identifier text, system_user_token text)
+      as refusal(id bigint, code text, context_identifier text, system_user_token text),
+      (select least(${firstMs}::float8, ${longestMs}::float8) as ms) as first
     order by id
     on conflict (customer_id) do update set
       refused_code = excluded.refused_code, refused_row = excluded.refused_row,
-      refused_ms = ${ms}, refused_until = now() + ${ms} * interval '1 ms'`;
+      refused_ms = ${ms}, refused_until = now() + ${ms} * interval '1 ms',
+      -- What is not written again for long is cleared away.
+      written_at = now()`;
   await runQuery(query, database);
 }
 

@@ -19,6 +19,7 @@ import {
   exitCodeOf,
   exitNow,
 } from "./exit.ts";
+import { UsageError } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { closeLog, openLog } from "./log.ts";
 import { print, printNow, printSoon, tellLost } from "./output.ts";
@@ -113,6 +114,7 @@ export async function runProgram(service: Service): Promise<never> {
       const fault = keyFile === undefined ? undefined : await faultOfRights(keyFile);
       if (fault !== undefined) warnings.push(fault);
       closeSecretFiles(".env", ...keyFile === undefined ? [] : [keyFile]);
+      await findWhatSharingNeeds(run, customers);
       const loadedWork = await loadOwnWork(run);
       const log = await openOwnLog(run);
       for (const warning of warnings) log.warn("{warning}", { warning });
@@ -120,6 +122,7 @@ export async function runProgram(service: Service): Promise<never> {
       return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
     }
     const run = readRunSettings({ LOG_LEVEL: "debug", ...variables });
+    await findWhatSharingNeeds(run, customers);
     const log = await openOwnLog(run);
     log.info(
       "This is a demo: sample customers and a stand-in for SuperOffice, all on this machine. Ctrl-C ends it. " +
@@ -226,6 +229,18 @@ function twice(service: Service): Service {
 function ownOrOfWork(error: unknown, work: LoadedWork | undefined): unknown {
   const isOfWork = work !== undefined && comesFrom(work.fileName, error);
   return isOfWork ? toStrayError(error, work.fileName) : error;
+}
+
+/** Throws where it is not there, and where sharing was not meant. */
+async function findWhatSharingNeeds({ share }: RunSettings, customers: string[]): Promise<void> {
+  if (!share) return;
+  if (customers.length > 0) {
+    throw new UsageError(
+      "--customer is for one console alone, while SHARE=on divides all customers: say SHARE=off beside it",
+    );
+  }
+  const { loadPgBoss } = await import("../database/pgBoss.ts");
+  await loadPgBoss();
 }
 
 async function loadOwnWork({ work, proxies }: RunSettings): Promise<LoadedWork | undefined> {

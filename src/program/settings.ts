@@ -91,8 +91,7 @@ const runSchema = z.object({
   LOG_KEEP_DAYS: wholeNumber(92, 36_500),
   ...proxyShape,
 }).refine(
-  ({ TICKET_REUSE, TICKET_STORE, SHARE }) =>
-    TICKET_REUSE !== "off" || (TICKET_STORE !== "database" && SHARE !== "on"),
+  ({ TICKET_REUSE, TICKET_STORE }) => TICKET_REUSE !== "off" || TICKET_STORE !== "database",
   {
     path: ["TICKET_STORE"],
     error:
@@ -100,7 +99,16 @@ const runSchema = z.object({
     // Beside other faults, too.
     when: () => true,
   },
-);
+).refine(({ TICKET_REUSE, SHARE }) => TICKET_REUSE !== "off" || SHARE !== "on", {
+  path: ["SHARE"],
+  error:
+    "on needs the tickets of other consoles, and TICKET_REUSE=off uses none twice; expected one of both",
+  when: () => true,
+}).refine(({ POLL_SECONDS, SHARE }) => SHARE !== "on" || !(POLL_SECONDS % 1000 > 0), {
+  path: ["POLL_SECONDS"],
+  error: "expected whole seconds where the work is shared (SHARE=on)",
+  when: () => true,
+});
 
 /** What says what to run against, but for the private key. */
 export const targetSchema = z.object({
@@ -131,9 +139,6 @@ export const targetSchema = z.object({
 export function readRunSettings(variables: Variables): RunSettings {
   const { success, data, error } = runSchema.safeParse(variables);
   if (!success) throw new SettingsError(faultsOf(error));
-  if (data.SHARE === "on" && data.POLL_SECONDS % 1000 > 0) {
-    throw new SettingsError(["POLL_SECONDS: expected whole seconds where the work is shared"]);
-  }
   return {
     pollMs: data.POLL_SECONDS,
     tenantMs: Math.max(data.POLL_SECONDS, Math.round(data.TENANT_SECONDS)),
