@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { type Database, type DatabaseError, openDatabase } from "./database/connection.ts";
+import { addCallTable } from "./database/callCounts.ts";
 import {
   addCustomer,
   createTable,
@@ -14,6 +15,7 @@ import {
   restartWork,
   resumeCustomer,
 } from "./database/customerTable.ts";
+import { pgBossSql } from "./database/pgBoss.ts";
 import { addLastWork, findLastWorkFault } from "./database/lastWork.ts";
 import { addTickets } from "./database/storedTickets.ts";
 import {
@@ -51,6 +53,10 @@ const RUNS: Record<CommandName, Run> = {
   resume: forEach(resume),
   restart,
   remove,
+  "share-sql": async (database) => {
+    await write(process.stdout, await pgBossSql(database));
+    return EXIT_OK;
+  },
 };
 
 const secrets = createSecrets();
@@ -130,6 +136,7 @@ async function init(database: Database): Promise<number> {
   const isNew = await createTable(schema, database);
   await sayOfLastWork(await addLastWork(database));
   await sayOfTickets(await addTickets(schema, database));
+  await sayOfCalls(await addCallTable(schema, database));
   return await say(
     `The table customers ${
       isNew ? "was made" : "was there already"
@@ -142,6 +149,13 @@ async function sayOfLastWork(added: boolean | DatabaseError): Promise<void> {
     await say("Added the column last_work, which a work script's lastSync comes from.");
   } else if (added !== false) {
     await say(`A work script's lastSync stays null: ${added.message}. ${added.remedy}`);
+  }
+}
+
+async function sayOfCalls(added: boolean | DatabaseError): Promise<void> {
+  if (added === true) await say("Made the table calls, which keeps how many were made.");
+  else if (added !== false) {
+    await say(`How many calls are made is not kept: ${added.message}. ${added.remedy}`);
   }
 }
 

@@ -1,5 +1,6 @@
 // Every so often this takes the active customers, exchanges each one's system user token for a ticket, and logs on to its
 // tenant with it. Settings, log, signals and exit codes: program/. How a log-on becomes patient: console/compose.ts.
+import type { Which } from "./database/loadCustomers.ts";
 import type { Signer } from "./superoffice/signToken.ts";
 import { runProgram } from "./program/runProgram.ts";
 
@@ -17,6 +18,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createHttpClient } = await import("./console/httpClient.ts");
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
+  const { createNobody } = await import("./console/nobody.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
   const { createTenantStates } = await import("./console/tenantStates.ts");
@@ -30,10 +32,6 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
-  const usual = createMemory(run.pollMs, run.requestTimeoutMs, loginHost, monotonicMs);
-  const memory = once || run.tenantMs === run.pollMs
-    ? usual
-    : (await import("./console/scheduled.ts")).scheduled(usual, run, stop, monotonicMs);
   const ownTurns = createTurns(run.concurrency === "auto" ? LEAST : run.concurrency);
   const concurrency = run.concurrency === "auto"
     ? createConcurrency(ownTurns.resize, run.pollMs, monotonicMs)
@@ -52,6 +50,22 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
       .createTicketStore(target, kept, database, { explain, monotonicMs, log })
     : undefined;
 
+  // Who is taken from the table, and what is remembered of whom.
+  const load = (which: Which) =>
+    loadCustomers(database, monotonicMs, { ...which, withLastWork: work !== undefined });
+  const tenantMs = once ? run.pollMs : run.tenantMs;
+  const share = run.share && store
+    ? (await import("./program/openShare.ts"))
+      .openShare({ ...run, tenantMs }, database, store, (ids) => load({ ids }), turns, surroundings)
+    : undefined;
+  const { pollMs, requestTimeoutMs } = run;
+  const usual = createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, share?.backoff);
+  const memory = share !== undefined
+    ? share.noting(usual)
+    : tenantMs === pollMs
+    ? usual
+    : (await import("./console/scheduled.ts")).scheduled(usual, run, stop, monotonicMs);
+
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
   const client = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
@@ -61,7 +75,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     target,
     run,
     means,
-    { ...kept, store },
+    { ...kept, store, claimed: share?.claimed },
     giveUp,
     turns,
   );
@@ -86,14 +100,14 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const takeCalls = calls.takeCount;
   const takeChange = concurrency?.takeChange;
   const parts = { visit, takeNews, takeCalls, takeChange, settle: store?.settle, progress };
+  const tellIfNobody = createNobody(log);
   const takeAll = createPoll(parts, turns, { ...around, explain, monotonicMs }, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
     concurrency?.pollBegins();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
-    const which = { only: await findNamed?.(), withLastWork: work !== undefined };
-    const pages = loadCustomers(database, monotonicMs, which);
+    const pages = share?.customers() ?? tellIfNobody(load({ only: await findNamed?.() }));
     return await takeAll(store?.filled(pages) ?? pages);
   };
 
@@ -103,10 +117,11 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
       return await results.flush() && complete && failed + workFailed === 0;
     }
     // Every so often.
-    await everySoOften(poll, run.pollMs, stop, monotonicMs);
+    await everySoOften(poll, run.pollMs, stop, monotonicMs, share?.nextBeat);
     return true;
   } finally {
     await Promise.all([results.flush(), callWriter.flush(), store?.flush()]);
+    await share?.leave();
     await database.end({ timeout: 1 });
   }
 });

@@ -110,7 +110,11 @@ test("--help shows every command, without any settings", async () => {
 
 test("wrong usage is refused with a sentence, and nothing of it is repeated", async () => {
   const cases: [string, string[], RegExp][] = [
-    ["no command", [], /Say what to do: list, init, add, pause, resume, restart, remove\n--help/],
+    [
+      "no command",
+      [],
+      /Say what to do: list, init, add, pause, resume, restart, remove, share-sql\n--help/,
+    ],
     ["an unknown command", [TOKEN], /The commands are list, init/],
     ["a name that every object has", ["toString"], /The commands are list, init/],
     ["an unknown option", ["list", `--${TOKEN}`], /The options are --token-stdin/],

@@ -10,7 +10,8 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** What each room may import beside itself and the platform: rooms, and packages. */
 const ROOMS: Record<string, string[]> = {
   superoffice: ["jose", "zod"],
-  database: ["postgres"],
+  // pg-boss is imported by a name in a variable, since it is there for those alone who share the work.
+  database: ["postgres", "pg-boss"],
   console: ["superoffice", "database", "undici", "type @logtape/logtape"],
   program: [
     "superoffice",
@@ -85,6 +86,15 @@ test("the demo alone reaches into fixtures/", () => {
 
 test("nothing inside imports the wire as a whole, which would load all of it at start-up", () => {
   assert.deepEqual(imports.filter(({ to }) => to === "src/superoffice/mod.ts"), []);
+});
+
+test("pg-boss is named in one place, where it is loaded for those who share the work", async () => {
+  const files = new Set(imports.map(({ from }) => from));
+  const naming: string[] = [];
+  for (const file of files) {
+    if (/"pg-boss"/.test(await readFile(join(ROOT, file), "utf8"))) naming.push(file);
+  }
+  assert.deepEqual(naming, ["src/database/pgBoss.ts"]);
 });
 
 test("no imports go in a circle", () => {

@@ -25,6 +25,7 @@ const PAGES = [
   "src/program/operation.md",
   "src/program/security.md",
   "src/program/refusals.md",
+  "src/console/severalMachines.md",
   "test/bench/README.md",
 ];
 for (const page of PAGES) {

@@ -16,7 +16,8 @@ export interface Backoff {
   tryAll(): void;
 }
 
-const LONGEST_MS = 15 * 60 * 1000;
+/** The longest that a refused customer is left alone. */
+export const LONGEST_MS = 15 * 60 * 1000;
 
 /**
  * Leaves a refused customer alone for 2 polls, then 4, 8 and so on, at most 15 minutes. It starts anew when the row's

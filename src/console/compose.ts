@@ -23,6 +23,7 @@ import { heldBack, type SharedTrouble } from "./heldBack.ts";
 import { mended } from "./mended.ts";
 import { paced, type SendWhenDue } from "./pace.ts";
 import { repeated } from "./repeated.ts";
+import type { Claimed } from "./ticketClaims.ts";
 import type { Kept } from "./ticketRow.ts";
 import type { TicketStore } from "./ticketStore.ts";
 import type { Turns } from "./turns.ts";
@@ -57,6 +58,8 @@ export interface Means {
 export interface Keeping extends Kept {
   /** Undefined where memory alone keeps it. */
   store: TicketStore | undefined;
+  /** Undefined where no other console makes tickets. */
+  claimed: Claimed | undefined;
 }
 
 /** What a composition gives. */
@@ -79,7 +82,7 @@ export function compose(
   application: Application,
   { pollMs, requestTimeoutMs, reuseTickets, callsPerSecond }: Patience,
   { sign, send, clock, monotonicMs, log, telemetry }: Means,
-  { tickets, states, store }: Keeping,
+  { tickets, states, store, claimed }: Keeping,
   giveUp: AbortSignal,
   { wait, aside }: Pick<Turns, "wait" | "aside">,
 ): Composed {
@@ -112,7 +115,9 @@ export function compose(
     );
   };
   const heldTicket = heldBack(corrected(makeTicketAt, clock, log), held, giveUp, log);
-  const getTicket = heldTicket.witnessed(tickets.kept(heldTicket.step));
+  const getTicket = heldTicket.witnessed(
+    tickets.kept(claimed?.(heldTicket.step) ?? heldTicket.step),
+  );
   const watchedCall: CallTenant = watched(
     (_tenant, _access, { purpose = "tenant called" }) => purpose,
     plainCall,

@@ -8,7 +8,7 @@ import {
   TenantNotRunningError,
 } from "../superoffice/errors.ts";
 import type { Customer } from "../database/loadCustomers.ts";
-import { createBackoff } from "./backoff.ts";
+import { type Backoff, createBackoff } from "./backoff.ts";
 
 /** What is remembered of customers from poll to poll. */
 export interface Memory {
@@ -16,8 +16,8 @@ export interface Memory {
   momentOf(customer: Customer): Promise<void> | "notDue" | undefined;
   /** Takes a customer in hand, unless an earlier poll still has it, or it was refused and it is too early to try again. */
   take(customer: Customer): "taken" | "stillInHand" | "waiting";
-  /** Says that a customer is in hand no more. */
-  giveBack(customer: Customer): void;
+  /** Says that a customer is in hand no more, and whether it was begun: it is not where a stop came before its turn. */
+  giveBack(customer: Customer, wasBegun: boolean): void;
   /** Whether its trouble takes time, while others have none. */
   isSlow(customer: Customer): boolean;
   /** Says that the customer was logged on to, and its work done. */
@@ -55,6 +55,7 @@ export function createMemory(
   requestTimeoutMs: number,
   loginHost: string,
   monotonicMs: () => number,
+  backoff: Backoff = createBackoff(pollMs, monotonicMs),
 ): Memory {
   const inHand = new Set<string>();
   /** Whose trouble takes time, since when. It may be everybody's, as long as nobody else was logged on to since. */
@@ -62,7 +63,6 @@ export function createMemory(
   const longMs = Math.min(LONG_MS, 0.9 * requestTimeoutMs);
   let lastSuccessMs = -Infinity;
   const toldStates = new Map<string, string>();
-  const backoff = createBackoff(pollMs, monotonicMs);
 
   function noteTrouble({ id }: Customer, error: unknown, startedAtMs: number): void {
     const isSilent = error instanceof RequestTimeoutError && error.host !== loginHost;

@@ -65,8 +65,6 @@ export function createPoll(
   { memory, explain, telemetry, monotonicMs, log }: PollSurroundings,
   stop: AbortSignal,
 ): Poll {
-  let nobodyIsActive = false;
-
   async function poll(pages: AsyncIterable<Customer[]>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
     const counts: typeof NOBODY & { notDue?: number } = { ...NOBODY };
@@ -74,7 +72,6 @@ export function createPoll(
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
-    let isAnybodyHere = false;
     progress?.begin();
 
     async function visitInTurn(
@@ -82,8 +79,9 @@ export function createPoll(
       turn: Turn | undefined | Promise<Turn | undefined>,
     ): Promise<void> {
       const own = await turn;
+      const begins = !stop.aborted;
       try {
-        if (stop.aborted) return;
+        if (!begins) return;
         const outcome = await visit(customer);
         counts[outcome]++;
         if (outcome === "workFailed") counts.loggedOn++;
@@ -92,13 +90,12 @@ export function createPoll(
           counts.givenUp + (counts.notDue ?? 0);
         progress?.tell(done, monotonicMs() - startedAt);
       } finally {
-        memory.giveBack(customer);
+        memory.giveBack(customer, begins);
         own?.end();
       }
     }
 
     async function take(customer: Customer): Promise<void> {
-      isAnybodyHere = true;
       roll.isHere(customer);
       const moment = memory.momentOf(customer);
       if (moment === "notDue") return void (counts.notDue = (counts.notDue ?? 0) + 1);
@@ -135,7 +132,6 @@ export function createPoll(
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, calls: takeCalls(), complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
-      if (complete && !stop.aborted) tellIfNobodyIsActive(!isAnybodyHere);
       const change = takeChange?.();
       log.info(sentenceOf(summary, givenUp, change), {
         ...summary,
@@ -160,14 +156,6 @@ export function createPoll(
         customers: failed + heldBack + stillInHand,
       },
     );
-  }
-
-  /** Once, until somebody is. */
-  function tellIfNobodyIsActive(isNobody: boolean): void {
-    if (isNobody && !nobodyIsActive) {
-      log.info("No customer is active, so that there is nobody to log on to.");
-    }
-    nobodyIsActive = isNobody;
   }
 
   return telemetry === undefined ? poll : withSpan(poll, telemetry.span);

@@ -124,13 +124,13 @@ export function scheduled(
       if (known !== undefined) known.isOwed = true;
       return memory.failed(customer, error, startedAtMs);
     },
-    giveBack(customer) {
+    giveBack(customer, wasBegun) {
       const known = customers.get(customer.id);
       if (known !== undefined) {
         known.isOwed ||= known.isTried || known.isMissed;
         known.isTried = known.isMissed = false;
       }
-      memory.giveBack(customer);
+      memory.giveBack(customer, wasBegun);
     },
     callRoll() {
       const roll = memory.callRoll();

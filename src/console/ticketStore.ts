@@ -31,6 +31,10 @@ export interface TicketStore {
   noted(callTenant: CallTenant): CallTenant;
   /** Has stored the new tickets, but waits for no database that is slow. */
   settle(): Promise<void>;
+  /** The id of the customer's row, of one that came in a page. */
+  idOf(tenant: Tenant): string | undefined;
+  /** Keeps the ticket that another console has stored meanwhile; undefined where it is none, or not good any more. */
+  adopt(tenant: Tenant, sealed: Uint8Array<ArrayBuffer>): Promise<string | undefined>;
   /** Has stored what is left, as far as that can be done now. */
   flush(): Promise<void>;
 }
@@ -116,12 +120,18 @@ export function createTicketStore(
       const stored = await readTickets(lacking.map(({ id }) => id), database);
       await Promise.all(lacking.map(async (row) => {
         const sealed = stored.get(row.id);
-        const text = sealed && await open(sealed, boundTo(row));
-        if (text !== undefined) {
-          keepContent(row, JSON.parse(text) as Content, kept, monotonicMs());
-        }
+        if (sealed !== undefined) await keepSealed(row, sealed, open);
       }));
     });
+  }
+
+  async function keepSealed(
+    row: TicketRow,
+    sealed: Uint8Array<ArrayBuffer>,
+    open: Seal["open"],
+  ): Promise<void> {
+    const text = await open(sealed, boundTo(row));
+    if (text !== undefined) keepContent(row, JSON.parse(text) as Content, kept, monotonicMs());
   }
 
   function rowOf({ id, contextIdentifier, systemUserToken, databaseAheadMs }: Customer): TicketRow {
@@ -182,6 +192,12 @@ export function createTicketStore(
       const answer = await callTenant(tenant, access, request);
       if (row !== undefined && answer.status === 401) row.refused = access.ticket;
       return answer;
+    },
+    idOf: ({ contextIdentifier }) => rows.get(contextIdentifier)?.id,
+    async adopt(tenant, sealed) {
+      const row = rows.get(tenant.contextIdentifier);
+      if (row !== undefined) await keepSealed(row, sealed, (await currentSeal()).open);
+      return kept.tickets.find(tenant)?.value;
     },
     settle: () => Promise.race([writer.writeUrgent(), sleep(LONGEST_WAIT_MS)]),
     async flush() {

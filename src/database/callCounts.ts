@@ -45,6 +45,35 @@ export async function addCalls(
   }
 }
 
+/**
+ * Makes the table where it does not exist; gives whether it did, or why it could not. Throws {@link DatabaseError} when the
+ * database cannot be asked.
+ *
+ * @param schema is safe to run twice
+ */
+export async function addCallTable(
+  schema: string,
+  database: Database,
+): Promise<boolean | DatabaseError> {
+  const look = database`select from pg_class where oid = to_regclass('calls')`;
+  if ((await runQuery(look, database)).length > 0) return false;
+  try {
+    await runQuery(database.unsafe(schema), database);
+    return true;
+  } catch (error) {
+    const { cause } = error as DatabaseError;
+    const { code, message } = cause as { code?: string; message: string };
+    if (code !== NO_RIGHT) throw error;
+    const { user } = database.options;
+    return new DatabaseError(
+      `The table calls could not be made: ${message}`,
+      'Have somebody who may do so run: psql "$DATABASE_URL" -f fixtures/schema.sql, and: ' +
+        `grant select, insert, update, delete on calls to "${user}"`,
+      { cause },
+    );
+  }
+}
+
 /** Undefined for what has nothing to do with this table. */
 function faultOf({ cause }: DatabaseError, database: Database): DatabaseError | undefined {
   const { code, message } = cause as { code?: string; message: string };

@@ -27,6 +27,8 @@ export interface Customer {
 export interface Which {
   /** Those alone whose rows bear these names, or why the names are not known; all where it is undefined. */
   only?: string[] | DatabaseError | undefined;
+  /** Those alone whose rows have these ids; all where it is undefined. */
+  ids?: string[] | undefined;
   /** Whether `lastWork` is asked for. */
   withLastWork?: boolean;
 }
@@ -37,15 +39,19 @@ export async function countCustomers(
   only?: string[] | DatabaseError,
 ): Promise<number> {
   const query = database<{ count: number }[]>`
-    select count(*)::int as count from customers where ${isTaken(only, database)}`;
+    select count(*)::int as count from customers where ${isTaken({ only }, database)}`;
   return (await runQuery(query, database))[0]!.count;
 }
 
 function isTaken(
-  only: Which["only"],
+  { only, ids }: Which,
   database: Database,
 ): postgres.PendingQuery<postgres.Row[]> {
   if (only instanceof DatabaseError) throw only;
+  if (ids !== undefined) {
+    return database`is_active and id in (
+      select value::bigint from jsonb_array_elements_text(${database.json(ids)}))`;
+  }
   return only === undefined
     ? database`is_active`
     : database`is_active and context_identifier in ${database(only)}`;
@@ -59,7 +65,7 @@ function isTaken(
 export async function* loadCustomers(
   database: Database,
   monotonicMs: () => number = () => performance.now(),
-  { only, withLastWork = false }: Which = {},
+  { only, ids, withLastWork = false }: Which = {},
 ): AsyncGenerator<Customer[], void> {
   const fault = withLastWork ? await findLastWorkFault(database) : undefined;
   const isLastWorkRead = withLastWork && fault === undefined;
@@ -73,7 +79,7 @@ export async function* loadCustomers(
         last_error is not null as "hasError",
         (extract(epoch from now()) * 1000)::float8 as "databaseAheadMs"
       from customers
-      where ${isTaken(only, database)} and id > ${lastId}::bigint
+      where ${isTaken({ only, ids }, database)} and id > ${lastId}::bigint
       order by id
       limit ${rows}`;
     return runQuery(query, database);

@@ -21,13 +21,13 @@ export async function readTickets(
   ids: string[],
   database: Database,
 ): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-  const query = database<StoredTicket[]>`
+  const query = database<{ id: string; sealed: Uint8Array<ArrayBuffer> | null }[]>`
     select customer_id as id, sealed from tickets
     where customer_id in (select id::bigint from jsonb_array_elements_text(${
     database.json(ids)
   }) as id)`;
   const rows = await runOnTickets(query, database);
-  return new Map(rows.map(({ id, sealed }) => [id, sealed]));
+  return new Map(rows.flatMap(({ id, sealed }) => sealed === null ? [] : [[id, sealed]]));
 }
 
 /**
@@ -46,7 +46,7 @@ export async function writeTickets(tickets: StoredTicket[], database: Database):
     from jsonb_to_recordset(${database.json(rows)}) as ticket(id bigint, sealed text)
     order by id
     on conflict (customer_id) do update
-    set sealed = excluded.sealed, written_at = excluded.written_at`;
+    set sealed = excluded.sealed, written_at = excluded.written_at, claimed_until = null`;
   await runOnTickets(query, database);
 }
 

@@ -157,6 +157,7 @@ export const ADVICE: Record<string, Advice> = {
         : "",
   },
   DATABASE_TROUBLE: { means: "the database cannot be read or written" },
+  PG_BOSS_MISSING: { means: "`--share` needs a package that is not installed" },
   SETTINGS_WRONG: { means: "settings are missing or wrong, all of which the line names" },
   USAGE_WRONG: { means: "the command line says something that is not known" },
   STOPPED: { means: "the console was stopped before this customer was done" },

@@ -4,6 +4,8 @@ import { readOptions } from "./readOptions.ts";
 /** What the command line asks for. */
 export interface CommandLine {
   once: boolean;
+  /** Whether the work is shared with other consoles. */
+  share: boolean;
   demo: boolean;
   help: boolean;
   version: boolean;
@@ -20,6 +22,7 @@ Usage: src/main.ts [options]
 
   --once        one poll, then exit: 0, or 1 when a customer failed
   --work F      run the default export of the module F in each tenant, after the log-on
+  --share       divide the customers with other consoles at the same database
   --customer C  take this customer alone, such as Cust12345; may be said more than once
   --demo        run against sample customers and a stand-in for SuperOffice, both on this machine
   --help        show this
@@ -44,6 +47,7 @@ and, where the defaults do not suit:
   CONCURRENCY                    auto  tenants worked on at once: 32 to 512, as the beat needs; or a number
   REQUEST_TIMEOUT_SECONDS        30    one HTTP request, with its repeats
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
+  SHARE                          off   on: the same as --share
   TICKET_REUSE                   on    off: exchange at every poll, to watch how it goes
   TICKET_STORE                   memory  database: keep tickets, encrypted, in the table tickets, so that they outlive this
   LOG_LEVEL                      info  debug, info, warning or error
@@ -60,6 +64,7 @@ Exit codes: 0 done or stopped; 1 a customer or the database failed (--once); 2 w
 export function readCommandLine(args: string[]): CommandLine {
   const { values: { customer: customers, ...values }, positionals } = readOptions(args, {
     once: { type: "boolean", default: false },
+    share: { type: "boolean", default: false },
     demo: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
     customer: { type: "string", multiple: true, default: [] },
@@ -67,5 +72,8 @@ export function readCommandLine(args: string[]): CommandLine {
     version: { type: "boolean", default: false },
   });
   if (positionals.length > 0) throw new UsageError("The console takes options alone, as in --once");
+  if (values.share && customers.length > 0) {
+    throw new UsageError("--share is for all customers together, --customer for one console alone");
+  }
   return { ...values, customers };
 }

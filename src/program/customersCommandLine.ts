@@ -19,6 +19,8 @@ Usage: npm run customers -- <command>      or: deno task customers <command>
   restart Cust12345                the work script begins afresh there: its lastSync is null
   remove Cust12345 [--yes]         remove it and its token; --yes does not ask
                                    (pause, resume, restart and remove take several customers as well)
+  share-sql                        the SQL that a database administrator runs for --share, where the
+                                   user in DATABASE_URL may not create a schema
   --help                           show this
 
 Needs DATABASE_URL (postgres://user:password@host:5432/database), in the environment or in a file .env.
@@ -29,7 +31,15 @@ Exit codes: 0 done; 1 not done, with the reason; 2 wrong settings or usage.
 export type Option = "token-stdin" | "replace" | "yes" | "json";
 
 /** What can be done with the table. */
-export type CommandName = "list" | "init" | "add" | "pause" | "resume" | "restart" | "remove";
+export type CommandName =
+  | "list"
+  | "init"
+  | "add"
+  | "pause"
+  | "resume"
+  | "restart"
+  | "remove"
+  | "share-sql";
 
 /** How many customers each takes, and which options. */
 const COMMANDS: Record<CommandName, { fewest: number; most: number; options: Option[] }> = {
@@ -40,6 +50,7 @@ const COMMANDS: Record<CommandName, { fewest: number; most: number; options: Opt
   resume: { fewest: 1, most: Infinity, options: [] },
   restart: { fewest: 1, most: Infinity, options: [] },
   remove: { fewest: 1, most: Infinity, options: ["yes"] },
+  "share-sql": { fewest: 0, most: 0, options: [] },
 };
 
 const FORM = "Cust and digits, as in Cust12345";

@@ -1,12 +1,14 @@
 // How the three commands end.
 import process from "node:process";
-import { SettingsError, UsageError } from "./errors.ts";
 import { explain } from "./explain.ts";
 import type { Redact } from "./redact.ts";
 
 export const EXIT_OK = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_WRONG_SETTINGS = 2;
+
+/** The codes of what is mended before the next start. */
+const OF_SETTINGS = ["SETTINGS_WRONG", "USAGE_WRONG", "PG_BOSS_MISSING"];
 
 /** Runs a command, and gives its exit code; what it throws is said on the standard error. */
 export async function exitCodeOf(
@@ -16,10 +18,9 @@ export async function exitCodeOf(
   try {
     return await command();
   } catch (error) {
-    const { problem, remedy } = explain(error);
+    const { problem, remedy, code } = explain(error);
     await write(process.stderr, redact.lines(`${problem}\n${remedy}\n`));
-    const isSettings = error instanceof SettingsError || error instanceof UsageError;
-    return isSettings ? EXIT_WRONG_SETTINGS : EXIT_FAILED;
+    return OF_SETTINGS.includes(code) ? EXIT_WRONG_SETTINGS : EXIT_FAILED;
   }
 }
 

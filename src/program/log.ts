@@ -83,7 +83,8 @@ function textFormatter(redact: (text: string) => string): Formatter {
     timestamp: (at) => new Date(at).toISOString(),
     level: (level) => level.toUpperCase().padEnd("WARNING".length),
     value: "bare",
-    format: ({ timestamp, level, message }) => `${timestamp} ${level} ${redact(message)}`,
+    format: ({ timestamp, level, message, record }) =>
+      `${timestamp} ${level} ${whoseLine(record)}${redact(message)}`,
   });
 }
 
@@ -97,10 +98,15 @@ function terminalFormatter(redact: (text: string) => string): Formatter {
     value: (value, inspect) =>
       typeof value === "string" ? value : inspect(value, { colors: false }),
     format: ({ timestamp, level, message, record }) => {
-      const text = redact(message);
+      const text = whoseLine(record) + redact(message);
       return `${timestamp} ${level} ${record.level === "debug" ? `\x1b[2m${text}\x1b[0m` : text}`;
     },
   });
+}
+
+/** Which console says it, where there are several in one log. */
+function whoseLine({ properties: { console } }: LogRecord): string {
+  return typeof console === "number" ? `console ${console}: ` : "";
 }
 
 const MARKS: Record<LogLevel, string> = {

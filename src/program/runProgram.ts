@@ -19,6 +19,7 @@ import {
   exitCodeOf,
   exitNow,
 } from "./exit.ts";
+import { UsageError } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { closeLog, openLog } from "./log.ts";
 import { print, printNow, printSoon, tellLost } from "./output.ts";
@@ -94,14 +95,17 @@ export async function runProgram(service: Service): Promise<never> {
   }
 
   async function main(): Promise<number> {
-    const { help, version, demo, once, work, customers } = readCommandLine(process.argv.slice(2));
+    const { help, version, demo, once, share, work, customers } = readCommandLine(
+      process.argv.slice(2),
+    );
     if (help || version) {
       await print(help ? HELP : `${await readVersion()}\n`);
       return EXIT_OK;
     }
-    const own = work === undefined ? environment() : { ...environment(), WORK: work };
+    const options = { ...(work !== undefined && { WORK: work }), ...(share && { SHARE: "on" }) };
+    const own = { ...environment(), ...options };
     const { variables, warnings } = await takeVariables();
-    if (work !== undefined) variables["WORK"] = work;
+    Object.assign(variables, options);
     for (const secret of secretsOf(variables)) secrets.add(secret);
     const startDemo = findDemo(demo, variables);
     if (startDemo === undefined) {
@@ -110,6 +114,7 @@ export async function runProgram(service: Service): Promise<never> {
       const fault = keyFile === undefined ? undefined : await faultOfRights(keyFile);
       if (fault !== undefined) warnings.push(fault);
       closeSecretFiles(".env", ...keyFile === undefined ? [] : [keyFile]);
+      await findWhatSharingNeeds(run, customers);
       const loadedWork = await loadOwnWork(run);
       const log = await openOwnLog(run);
       for (const warning of warnings) log.warn("{warning}", { warning });
@@ -117,6 +122,7 @@ export async function runProgram(service: Service): Promise<never> {
       return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
     }
     const run = readRunSettings({ LOG_LEVEL: "debug", ...variables });
+    await findWhatSharingNeeds(run, customers);
     const log = await openOwnLog(run);
     log.info(
       "This is a demo: sample customers and a stand-in for SuperOffice, all on this machine. Ctrl-C ends it. " +
@@ -130,7 +136,8 @@ export async function runProgram(service: Service): Promise<never> {
     const { target, close } = await startDemo();
     try {
       const takeNewSettings = () => Promise.resolve(false);
-      return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
+      const task = { run, target, work: loadedWork, customers, once };
+      return await serve(task, log, takeNewSettings, run.share ? twice(service) : service);
     } finally {
       await close();
     }
@@ -145,6 +152,7 @@ export async function runProgram(service: Service): Promise<never> {
     task: Task,
     log: Logger,
     takeNewSettings: TakeNewSettings,
+    whatToDo = service,
   ): Promise<number> {
     const { run, target, once } = task;
     if (stopping.stop.aborted) return EXIT_OK;
@@ -187,7 +195,7 @@ export async function runProgram(service: Service): Promise<never> {
       const { startWatchdog } = await import("./watchdog.ts");
       startWatchdog(task.work.fileName, run.log.format, log, stopping.standAside, printNow);
     }
-    const allWorked = await service(task, {
+    const allWorked = await whatToDo(task, {
       log,
       secrets,
       explain: explainSafely,
@@ -206,10 +214,33 @@ export async function runProgram(service: Service): Promise<never> {
   return await end(await exitCodeOf(main, redact));
 }
 
+/** As two consoles would do it that share the work; which one says what stands in its lines. */
+function twice(service: Service): Service {
+  return async (task, surroundings) => {
+    const both = [1, 2].map((console) => {
+      const log = surroundings.log.with({ console });
+      return service(task, { ...surroundings, log, showProgress: undefined });
+    });
+    return (await Promise.all(both)).every((allWorked) => allWorked);
+  };
+}
+
 /** What arrives without a customer's name may come from the work script all the same. */
 function ownOrOfWork(error: unknown, work: LoadedWork | undefined): unknown {
   const isOfWork = work !== undefined && comesFrom(work.fileName, error);
   return isOfWork ? toStrayError(error, work.fileName) : error;
+}
+
+/** Throws where it is not there, and where sharing was not meant. */
+async function findWhatSharingNeeds({ share }: RunSettings, customers: string[]): Promise<void> {
+  if (!share) return;
+  if (customers.length > 0) {
+    throw new UsageError(
+      "--customer is for one console alone, while SHARE=on divides all customers: say SHARE=off beside it",
+    );
+  }
+  const { loadPgBoss } = await import("../database/pgBoss.ts");
+  await loadPgBoss();
 }
 
 async function loadOwnWork({ work, proxies }: RunSettings): Promise<LoadedWork | undefined> {

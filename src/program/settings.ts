@@ -26,6 +26,8 @@ export interface RunSettings {
   reuseTickets: boolean;
   /** Whether they are stored in the database, too, and outlive the process. */
   storesTickets: boolean;
+  /** Whether the work is shared with other consoles. */
+  share: boolean;
   /** The path of a work script. */
   work: string | undefined;
   /** How long it may take for one customer. */
@@ -82,6 +84,7 @@ const runSchema = z.object({
   WORK_CALLS_PER_SECOND: wholeNumber(10, 1000),
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   TICKET_STORE: oneOf(["memory", "database"]).default("memory"),
+  SHARE: oneOf(["on", "off"]).default("off"),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
   LOG_FILE: z.string().optional(),
@@ -96,7 +99,16 @@ const runSchema = z.object({
     // Beside other faults, too.
     when: () => true,
   },
-);
+).refine(({ TICKET_REUSE, SHARE }) => TICKET_REUSE !== "off" || SHARE !== "on", {
+  path: ["SHARE"],
+  error:
+    "on needs the tickets of other consoles, and TICKET_REUSE=off uses none twice; expected one of both",
+  when: () => true,
+}).refine(({ POLL_SECONDS, SHARE }) => SHARE !== "on" || !(POLL_SECONDS % 1000 > 0), {
+  path: ["POLL_SECONDS"],
+  error: "expected whole seconds where the work is shared (SHARE=on)",
+  when: () => true,
+});
 
 /** What says what to run against, but for the private key. */
 export const targetSchema = z.object({
@@ -145,7 +157,8 @@ export function readRunSettings(variables: Variables): RunSettings {
     usesDenoTelemetry: "Deno" in globalThis && variables["OTEL_DENO"] === "true",
     proxies: proxiesOf(data),
     reuseTickets: data.TICKET_REUSE === "on",
-    storesTickets: data.TICKET_STORE === "database",
+    storesTickets: data.TICKET_STORE === "database" || data.SHARE === "on",
+    share: data.SHARE === "on",
     log: {
       level: data.LOG_LEVEL,
       format: data.LOG_FORMAT,

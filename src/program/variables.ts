@@ -34,6 +34,7 @@ export const OWN_VARIABLES = [
   "WORK_CALLS_PER_SECOND",
   "TICKET_REUSE",
   "TICKET_STORE",
+  "SHARE",
   "LOG_LEVEL",
   "LOG_FORMAT",
   "LOG_FILE",

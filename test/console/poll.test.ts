@@ -22,6 +22,7 @@ import { closeLog } from "../../src/program/log.ts";
 import type { Tenant } from "../../src/superoffice/tenant.ts";
 import type { LoggedOn } from "../../src/superoffice/logOn.ts";
 import { createMemory, type Memory } from "../../src/console/memory.ts";
+import { createNobody } from "../../src/console/nobody.ts";
 import { createPoll, type Poll } from "../../src/console/poll.ts";
 import { createTurns } from "../../src/console/turns.ts";
 import { createVisit, type RunWork } from "../../src/console/visit.ts";
@@ -192,6 +193,8 @@ describe("a poll", () => {
 
   test("without customers is done at once, and that nobody is active is said once until somebody is", async () => {
     const told = () => lines.filter(({ message }) => message.startsWith("No customer is active"));
+    const tellIfNobody = createNobody(log);
+    loadCustomers = () => tellIfNobody(loadAll());
     const some = customers;
     customers = [];
     assert.deepEqual(await poll(), { ...nothing, complete: true });

@@ -84,7 +84,7 @@ function finish(customer: Customer): void {
   const trouble = troubles.get(customer.id);
   if (trouble === undefined) memory.succeeded(customer);
   else memory.failed(customer, trouble, clock);
-  memory.giveBack(customer);
+  memory.giveBack(customer, true);
 }
 
 /** Polls for so long; gives who was called, as often as it was. */

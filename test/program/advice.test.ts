@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import * as consoleErrors from "../../src/console/errors.ts";
 import { DatabaseError } from "../../src/database/connection.ts";
+import { PgBossMissingError } from "../../src/database/pgBoss.ts";
 import { ADVICE } from "../../src/program/advice.ts";
 import * as programErrors from "../../src/program/errors.ts";
 import { explain } from "../../src/program/explain.ts";
@@ -15,6 +16,7 @@ const KINDS = [
   ...Object.values(consoleErrors),
   ...Object.values(programErrors),
   DatabaseError,
+  PgBossMissingError,
 ].filter((kind) => kind.name !== "ExplainedError") as ErrorClass[];
 
 test("every error has a code of its own, a remedy, and a place in the table of advice", () => {

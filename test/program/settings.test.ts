@@ -53,6 +53,7 @@ describe("readSettings", () => {
       callsPerSecond: 10,
       reuseTickets: true,
       storesTickets: false,
+      share: false,
       colours: undefined,
       sendsTelemetry: false,
       usesDenoTelemetry: false,
@@ -124,6 +125,7 @@ describe("readSettings", () => {
       callsPerSecond: 7,
       reuseTickets: false,
       storesTickets: false,
+      share: false,
       colours: true,
       sendsTelemetry: true,
       usesDenoTelemetry: false,
@@ -240,6 +242,7 @@ describe("readSettings names the variable and what it expects:", () => {
     ["SHUTDOWN_SECONDS", "1 minute", /expected 0\.1 to 3600 seconds$/],
     ["TICKET_REUSE", "no", /expected one of on, off$/],
     ["TICKET_STORE", "disk", /expected one of memory, database$/],
+    ["SHARE", "yes", /expected one of on, off$/],
     ["LOG_LEVEL", "verbose", /expected one of debug, info, warning, error$/],
     ["LOG_FORMAT", "xml", /expected one of text, json$/],
     ["LOG_KEEP_DAYS", "0", /expected a whole number, 1 to 36500$/],
@@ -295,6 +298,16 @@ describe("readSettings names the variable and what it expects:", () => {
     assert.match(fault, /^TICKET_STORE: database is of no use with TICKET_REUSE=off/);
     const { storesTickets } = readRunSettings({ TICKET_STORE: "database" });
     assert.equal(storesTickets, true);
+  });
+
+  test("work that is shared, with what does not go with it, beside the other faults", async () => {
+    const variables = { SHARE: "on", TICKET_REUSE: "off", POLL_SECONDS: "1.5", LOG_LEVEL: "loud" };
+    const faults = await faultsOf({ ...COMPLETE, ...variables });
+    assert.equal(faults.length, 3);
+    assert.match(faults.join("\n"), /SHARE: on needs .* TICKET_REUSE=off/);
+    assert.match(faults.join("\n"), /POLL_SECONDS: expected whole seconds .*SHARE=on/);
+    const { share, storesTickets, pollMs } = readRunSettings({ SHARE: "on", POLL_SECONDS: "7" });
+    assert.deepEqual([share, storesTickets, pollMs], [true, true, 7000]);
   });
 
   test("both private keys set", async () => {

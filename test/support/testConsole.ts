@@ -8,6 +8,7 @@ import { createHttpClient } from "../../src/console/httpClient.ts";
 import { createTenantStates } from "../../src/console/tenantStates.ts";
 import { createTickets } from "../../src/console/tickets.ts";
 import { createTenantFetch } from "../../src/console/tenantFetch.ts";
+import { createTicketClaims } from "../../src/console/ticketClaims.ts";
 import { createTurns } from "../../src/console/turns.ts";
 import { createTicketStore, type TicketStore } from "../../src/console/ticketStore.ts";
 import type { Telemetry } from "../../src/console/wanted.ts";
@@ -53,6 +54,8 @@ export interface TestConsoleOptions {
   log?: Logger;
   /** Where tickets are stored; nowhere when left out. */
   database?: Database;
+  /** Whether other consoles make tickets, too. */
+  shares?: boolean;
   telemetry?: Telemetry;
   giveUp?: AbortSignal;
 }
@@ -62,7 +65,7 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
   const { around = (send) => send } = options;
   const { monotonicMs = () => performance.now(), machineTime = () => new Date() } = options;
   const { sign = sampleSigner, log = getLogger("test"), telemetry, giveUp = never } = options;
-  const { database } = options;
+  const { database, shares = false } = options;
   const client = createHttpClient(giveUp, requestTimeoutMs);
   const clock = createClock(machineTime);
   const apis: string[] = [];
@@ -78,13 +81,17 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
   };
   const store = database &&
     createTicketStore(application, kept, database, { explain, monotonicMs, log });
+  const turns = createTurns(32);
+  const claimed = store !== undefined && shares
+    ? createTicketClaims(store, database!, turns.wait, giveUp)
+    : undefined;
   const { call, logOn } = compose(
     application,
     { pollMs: 15_000, requestTimeoutMs, reuseTickets: reusesTickets, callsPerSecond },
     { sign, send: around(noting), clock, monotonicMs, log, telemetry },
-    { ...kept, store },
+    { ...kept, store, claimed },
     giveUp,
-    createTurns(32),
+    turns,
   );
   return {
     logOn,

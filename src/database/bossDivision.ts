@@ -1,0 +1,229 @@
+// The division of customers on pg-boss, the Postgres job queue.
+import type postgres from "postgres";
+import { type Database, DatabaseError, explainDatabaseError } from "./connection.ts";
+import type { CutCustomer, DueCustomer } from "./division.ts";
+import { type Batch, batchSizeFor, type Beat, CLAIM_MS, type Division } from "./division.ts";
+import { isLeftAlone } from "./refusals.ts";
+import { type Boss, type BossDatabase, bossDatabase, type Job, startBoss } from "./pgBoss.ts";
+
+/** A job of these is a beat that was cut, a batch, and what was left of one. */
+const BEATS = "superoffice-beats";
+const BATCHES = "superoffice-batches";
+const RESTS = "superoffice-rests";
+
+const ALL = 100_000;
+const LOCK_MS = 5000;
+/** Longer than one may wait for a lock. */
+const TRANSACTION_MS = 8000;
+
+/** A job ends when its console says so or dies: not by its age. */
+const OPTIONS = {
+  heartbeatSeconds: CLAIM_MS / 1000,
+  expireInSeconds: 23 * 3600,
+  retryLimit: 1000,
+  retentionSeconds: 3600,
+};
+
+/**
+ * Divides by jobs of pg-boss: for each beat one console cuts the customers into jobs, and each takes one after the other. A claim
+ * is a job that is active. It connects when it is first used.
+ *
+ * @param tellTrouble is told of what goes wrong where nobody waits
+ * @param dueAt gives those who are due in a beat, in the order of their moments
+ */
+export function createBossDivision(
+  database: Database,
+  beatSeconds: number,
+  tellTrouble: (error: Error) => void,
+  dueAt: (customers: CutCustomer[], beatStartMs: number) => DueCustomer[] = all,
+): Division {
+  let starting: Promise<Boss> | undefined;
+  /** How many customers one has, as far as is known. */
+  let batchSize = Infinity;
+
+  async function start(): Promise<Boss> {
+    const boss = await startBoss(database, tellTrouble);
+    for (const name of [BEATS, BATCHES, RESTS]) await boss.createQueue(name, OPTIONS);
+    return boss;
+  }
+
+  async function asked<T>(ask: (boss: Boss) => Promise<T>): Promise<T> {
+    try {
+      starting ??= start();
+      starting.catch(() => void (starting = undefined));
+      return await ask(await starting);
+    } catch (error) {
+      const isExplained = error instanceof DatabaseError ||
+        (error as Error).name === "PgBossMissingError";
+      throw isExplained ? error : explainDatabaseError(error, database);
+    }
+  }
+
+  /** In one transaction, which nobody has to wait for without end. */
+  function together<T>(
+    ask: (boss: Boss, db: BossDatabase, transaction: postgres.TransactionSql) => Promise<T>,
+  ): Promise<T> {
+    return asked((boss) =>
+      inTime(
+        database.begin(async (transaction) => {
+          await transaction.unsafe(
+            `set local lock_timeout = ${LOCK_MS}; set local idle_in_transaction_session_timeout = ${LOCK_MS}`,
+          );
+          return await ask(boss, bossDatabase(transaction, database), transaction);
+        }) as Promise<T>,
+      )
+    );
+  }
+
+  /** Gives up a transaction that the server does not begin or end. */
+  async function inTime<T>(transaction: Promise<T>): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        database.renew(1);
+        const seconds = TRANSACTION_MS / 1000;
+        reject(Object.assign(new Error(`no answer in ${seconds} s`), { code: "QUERY_TIMEOUT" }));
+      }, TRANSACTION_MS);
+    });
+    try {
+      return await Promise.race([transaction, tooLong]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function cutIfFirst(
+    boss: Boss,
+    db: BossDatabase,
+    transaction: postgres.TransactionSql,
+  ): Promise<Beat> {
+    const data = { beatSeconds };
+    // Of those who send one for the same beat, one wins, and the others wait until it has cut.
+    const beatId = await boss.send(BEATS, data, { singletonSeconds: beatSeconds, db });
+    const [{ seconds }] = await transaction<[{ seconds: number }]>`
+      select extract(epoch from now())::float8 as seconds`;
+    const number = Math.floor(seconds / beatSeconds);
+    const leftMs = ((number + 1) * beatSeconds - seconds) * 1000;
+    const beats = await boss.findJobs(BEATS, { limit: ALL, db });
+    const otherBeatSeconds = beats
+      .map(({ data }) => (data as unknown as { beatSeconds: number }).beatSeconds)
+      .filter((seconds) => seconds !== beatSeconds);
+    if (beatId !== null) {
+      const earlier = beats.map(({ id }) => id).filter((id) => id !== beatId);
+      if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
+      await cut(boss, db, transaction, number * beatSeconds * 1000);
+    }
+    return { number, leftMs, otherBeatSeconds };
+  }
+
+  async function cut(
+    boss: Boss,
+    db: BossDatabase,
+    transaction: postgres.TransactionSql,
+    beatStartMs: number,
+  ): Promise<void> {
+    const inHand: string[] = [];
+    for (const name of [BATCHES, RESTS]) {
+      // What the last beat left would hold this one up. Taken before it is removed, so that nobody else takes it meanwhile.
+      const left = await boss.fetch(name, { batchSize: ALL, db });
+      await remove(boss, name, left, db);
+      const taken = await boss.findJobs(name, { limit: ALL, db });
+      inHand.push(...taken.flatMap(({ data }) => data.customerIds));
+    }
+    const customers = await transaction<CutCustomer[]>`
+      select id, hashtext(context_identifier || ' ' || coalesce(system_user_token, '')) as row,
+        last_sync is null or last_error is not null as "isUrgent"
+      from customers
+      where is_active and not ${isLeftAlone(transaction as never)}
+        and id not in (select value::bigint from jsonb_array_elements_text(${
+      database.json(inHand)
+    }))
+      order by id`;
+    const due = dueAt(customers, beatStartMs);
+    const size = batchSizeFor(due.length);
+    const jobs = [];
+    for (let from = 0; from < due.length; from += size) {
+      const some = due.slice(from, from + size);
+      const customerIds = some.map(({ id }) => id);
+      jobs.push({ data: { customerIds }, startAfter: new Date(some[0]!.atMs).toISOString() });
+    }
+    if (jobs.length > 0) await boss.insert(BATCHES, jobs, { db });
+  }
+
+  return {
+    async cut() {
+      // Before, since what nobody renews belongs to somebody else in this beat.
+      await this.recover();
+      return await together(cutIfFirst);
+    },
+    take: (customers) =>
+      asked(async (boss) => {
+        const count = Math.max(1, Math.floor(customers / batchSize));
+        const jobs = await boss.fetch(BATCHES, { batchSize: count });
+        batchSize = jobs[0]?.data.customerIds.length ?? batchSize;
+        return jobs.map((job) => toBatch(job, false));
+      }),
+    renew: (batches) =>
+      asked(async (boss) => {
+        const held = new Set<string>();
+        for (const [name, jobs] of byQueue(batches)) {
+          const { settled = [] } = await boss.touch(name, jobs);
+          for (const id of settled) held.add(id);
+        }
+        return batches.filter(({ claim }) => !held.has(claim.id));
+      }),
+    recover: () =>
+      asked(async (boss) => {
+        for (const name of [BATCHES, RESTS]) await boss.supervise(name);
+      }),
+    isUnfinished: () =>
+      asked(async (boss) => (await boss.findJobs(BATCHES, { limit: 1 })).length > 0),
+    finish: (batches) =>
+      asked(async (boss) => {
+        for (const [name, jobs] of byQueue(batches)) await boss.deleteJob(name, jobs);
+      }),
+    divide: (batch, keptIds, returnedIds) =>
+      together(async (boss, db) => {
+        const { affected } = await boss.deleteJob(queueOf(batch), [batch.claim], { db });
+        if (affected === 0) return undefined;
+        if (returnedIds.length > 0) {
+          await boss.insert(BATCHES, [{ data: { customerIds: returnedIds } }], { db });
+        }
+        if (keptIds.length === 0) return undefined;
+        const id = crypto.randomUUID();
+        await boss.insert(RESTS, [{ id, data: { customerIds: keptIds } }], { db });
+        // Nobody else sees it before it is taken. What comes along was left by a console that died: the next cut has it.
+        const jobs = await boss.fetch(RESTS, { batchSize: ALL, db });
+        await remove(boss, RESTS, jobs.filter((job) => job.id !== id), db);
+        const job = jobs.find((job) => job.id === id);
+        return job && toBatch(job, true);
+      }),
+    async close() {
+      const boss = await starting?.catch(() => undefined);
+      await boss?.stop({ graceful: false });
+    },
+  };
+}
+
+function all(customers: CutCustomer[], atMs: number): DueCustomer[] {
+  return customers.map(({ id }) => ({ id, atMs }));
+}
+
+async function remove(boss: Boss, name: string, jobs: Job[], db: BossDatabase): Promise<void> {
+  if (jobs.length > 0) await boss.deleteJob(name, jobs, { db });
+}
+
+function toBatch({ id, retryCount, data: { customerIds } }: Job, isRest: boolean): Batch {
+  return { claim: { id, retryCount }, isRest, customerIds };
+}
+
+function queueOf({ isRest }: Batch): string {
+  return isRest ? RESTS : BATCHES;
+}
+
+function byQueue(batches: Batch[]): [string, Batch["claim"][]][] {
+  return [false, true].map((isRest): [string, Batch["claim"][]] => {
+    const some = batches.filter((batch) => batch.isRest === isRest);
+    return [isRest ? RESTS : BATCHES, some.map(({ claim }) => claim)];
+  }).filter(([, claims]) => claims.length > 0);
+}

@@ -1,0 +1,202 @@
+// The Postgres job queue, which consoles that share the work need, and others do not.
+import type postgres from "postgres";
+import { type Database, DatabaseError, explainDatabaseError, runQuery } from "./connection.ts";
+
+/** Where its statements go. */
+export interface BossDatabase {
+  executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+}
+
+/** A job as it is fetched. */
+export interface Job {
+  id: string;
+  retryCount: number;
+  data: { customerIds: string[] };
+}
+
+interface Through {
+  db?: BossDatabase;
+}
+
+type Attempt = Pick<Job, "id" | "retryCount">;
+
+/** What is used of it. */
+export interface Boss {
+  on(event: "error" | "warning", listener: (trouble: Error) => void): void;
+  start(): Promise<unknown>;
+  stop(options: { graceful: boolean }): Promise<void>;
+  createQueue(name: string, options: object): Promise<void>;
+  send(
+    name: string,
+    data: object,
+    options: Through & { singletonSeconds: number },
+  ): Promise<string | null>;
+  insert(
+    name: string,
+    jobs: (Partial<Job> & { startAfter?: string })[],
+    options: Through,
+  ): Promise<unknown>;
+  fetch(name: string, options: Through & { batchSize: number }): Promise<Job[]>;
+  touch(name: string, jobs: Attempt[]): Promise<{ settled?: string[] }>;
+  deleteJob(
+    name: string,
+    jobs: Attempt[] | string[],
+    options?: Through,
+  ): Promise<{ affected: number }>;
+  findJobs(name: string, options: Through & { limit: number }): Promise<Job[]>;
+  supervise(name: string): Promise<void>;
+}
+
+interface Package {
+  PgBoss: new (options: object) => Boss;
+  getConstructionPlans(schema: string): string;
+}
+
+/** The version that this was tried with. */
+export const PG_BOSS = "pg-boss@12.38.0";
+
+const SCHEMA = "pgboss";
+
+/** The package is not there, or is another one than expected. */
+export class PgBossMissingError extends Error {
+  static readonly code = "PG_BOSS_MISSING";
+  static readonly remedy =
+    `Install it: npm install --no-save ${PG_BOSS} (it wants Node 22.12 or newer; Deno gets it by itself).`;
+  readonly code = PgBossMissingError.code;
+  readonly remedy: string = PgBossMissingError.remedy;
+}
+
+/** Loads the package. Throws {@link PgBossMissingError}. */
+export async function loadPgBoss(): Promise<Package> {
+  // By a name that is not looked for before: who does not share the work has no such package.
+  const name = "pg-boss";
+  const needs = `Sharing the work needs the package ${PG_BOSS}`;
+  const found: Package = await import(name).catch((cause) => {
+    throw new PgBossMissingError(needs, { cause });
+  });
+  if (typeof found.PgBoss === "function" && typeof found.getConstructionPlans === "function") {
+    return found;
+  }
+  throw new PgBossMissingError(`${needs}; the one that is installed is of another version`);
+}
+
+/**
+ * The SQL that makes what it needs, for a database administrator to run where the console's user may not. Throws
+ * {@link PgBossMissingError}.
+ */
+export async function pgBossSql({ options: { user } }: Database): Promise<string> {
+  const { getConstructionPlans } = await loadPgBoss();
+  return `${getConstructionPlans(SCHEMA).trim()}
+grant usage on schema ${SCHEMA} to "${user}";
+grant select, insert, update, delete on all tables in schema ${SCHEMA} to "${user}";
+grant execute on all functions in schema ${SCHEMA} to "${user}";
+`;
+}
+
+/** Sends its statements through our client. */
+export function bossDatabase(
+  client: Pick<postgres.Sql, "unsafe">,
+  database: Database,
+): BossDatabase {
+  return {
+    async executeSql(text, values) {
+      const query = client.unsafe(text, values?.map(toParameter) as never[]);
+      const result = await asItIs(() => runQuery(query, database));
+      // A text of several statements has a result for each.
+      const results = (result.every(Array.isArray) ? result : [result]) as typeof result[];
+      return { rows: results.flatMap((rows) => rows.map((row) => withArrays(row, rows.columns))) };
+    },
+  };
+}
+
+/** The same, where a text may be a whole transaction: that needs a connection of its own, and has to be ended when it failed. */
+function bossPool(database: Database): BossDatabase {
+  const plain = bossDatabase(database, database);
+  return {
+    async executeSql(text, values) {
+      if (!/\bBEGIN;/.test(text)) return await plain.executeSql(text, values);
+      const connection = await database.reserve();
+      try {
+        return await bossDatabase(connection, database).executeSql(text, values);
+      } catch (error) {
+        await connection.unsafe("rollback").catch(() => {});
+        throw error;
+      } finally {
+        connection.release();
+      }
+    },
+  };
+}
+
+/** Our client takes nothing that is undefined, and knows no array types. */
+function toParameter(value: unknown): unknown {
+  if (!Array.isArray(value)) return value ?? null;
+  return `{${value.map((item) => JSON.stringify(String(item))).join(",")}}`;
+}
+
+const UUID_ARRAY = 2951;
+
+function withArrays(row: postgres.Row, columns: postgres.ColumnList<string>): postgres.Row {
+  for (const { name, type } of columns ?? []) {
+    if (type === UUID_ARRAY) row[name] = row[name].slice(1, -1).split(",").filter(Boolean);
+  }
+  return row;
+}
+
+/** Throws what the database said: pg-boss goes by that. */
+async function asItIs<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw error instanceof DatabaseError ? error.cause : error;
+  }
+}
+
+/**
+ * Starts it, and makes its schema where there is none.
+ *
+ * Throws {@link PgBossMissingError} and {@link DatabaseError}.
+ *
+ * @param tellTrouble is told of what goes wrong where nobody waits
+ */
+export async function startBoss(
+  database: Database,
+  tellTrouble: (error: Error) => void,
+): Promise<Boss> {
+  const { PgBoss } = await loadPgBoss();
+  const boss = new PgBoss({
+    db: bossPool(database),
+    schema: SCHEMA,
+    // What it would do by timers of its own is done where it is needed, or is not needed.
+    supervise: false,
+    schedule: false,
+    registerInstance: false,
+    monitorVacuum: false,
+    reindex: false,
+    openTelemetry: { enabled: false },
+    monitorIntervalSeconds: 1,
+    bamIntervalSeconds: 3600,
+    flowIntervalSeconds: 3600,
+    queueCacheIntervalSeconds: 3600,
+  });
+  boss.on("error", tellTrouble);
+  boss.on("warning", tellTrouble);
+  try {
+    await boss.start();
+    return boss;
+  } catch (error) {
+    await boss.stop({ graceful: false }).catch(() => {});
+    throw explainStart(error, database);
+  }
+}
+
+function explainStart(error: unknown, database: Database): DatabaseError {
+  const { code } = error as { code?: string };
+  if (code !== "42501") return explainDatabaseError(error, database);
+  const { user, database: name } = database.options;
+  return new DatabaseError(
+    `The user «${user}» may not make or use the schema «${SCHEMA}» in «${name}», through which consoles share the work`,
+    "Have a database administrator run what npm run customers -- share-sql prints.",
+    { cause: error },
+  );
+}

@@ -1,0 +1,36 @@
+// The right to make a customer's next ticket, which one console has at a time; and who was refused, for all consoles.
+import { type Database, runQuery } from "./connection.ts";
+
+/** How long the right holds for a console that does not say that it is done: longer than an exchange takes. */
+const CLAIM_SECONDS = 60;
+
+/**
+ * Takes the right to make a ticket for each of these customers; gives those for whom it was had, with what is stored just then: it
+ * may be a ticket that another console has made meanwhile. No lock is held afterwards. Throws `DatabaseError`.
+ */
+export async function claimTickets(
+  ids: string[],
+  database: Database,
+): Promise<Map<string, Uint8Array<ArrayBuffer> | null>> {
+  const query = database<{ id: string; sealed: Uint8Array<ArrayBuffer> | null }[]>`
+    insert into tickets (customer_id, claimed_until)
+    select distinct id::bigint, now() + ${CLAIM_SECONDS}::int * interval '1 s'
+    from jsonb_array_elements_text(${database.json(ids)}) as id
+    order by 1
+    on conflict (customer_id) do update set claimed_until = excluded.claimed_until
+    where tickets.claimed_until is null or tickets.claimed_until < now()
+    returning customer_id as id, sealed`;
+  return new Map((await runQuery(query, database)).map(({ id, sealed }) => [id, sealed]));
+}
+
+/** Gives the right back where no ticket came of it; one that is stored gives it back, too. Throws `DatabaseError`. */
+export async function releaseTickets(ids: string[], database: Database): Promise<void> {
+  await runQuery(
+    database`
+      update tickets set claimed_until = null
+      where customer_id in (
+        select id::bigint from jsonb_array_elements_text(${database.json(ids)}) as id order by 1
+      )`,
+    database,
+  );
+}
