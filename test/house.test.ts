@@ -97,6 +97,16 @@ test("pg-boss is named in one place, where it is loaded for those who share the 
   assert.deepEqual(naming, ["src/database/pgBoss.ts"]);
 });
 
+test("pg-boss has the same version wherever it is named", async () => {
+  const version = JSON.parse(await readFile(join(ROOT, "deno.json"), "utf8")).imports["pg-boss"]
+    .replace("npm:", "");
+  for (const file of ["src/database/pgBoss.ts", "src/console/severalMachines.md"]) {
+    const text = await readFile(join(ROOT, file), "utf8");
+    const named = [...text.matchAll(/pg-boss@[\d.]+\d/g)].map(([name]) => name);
+    assert.deepEqual([...new Set(named)], [version], file);
+  }
+});
+
 test("no imports go in a circle", () => {
   const state = new Map<string, "open" | "done">();
   const visit = (file: string, path: string[]): void => {
