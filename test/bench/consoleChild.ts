@@ -30,6 +30,8 @@ export interface ConsoleOptions {
   loginUrl: string;
   databaseUrl: string;
   pollSeconds: number;
+  /** Other settings, by their variables. */
+  variables?: Record<string, string>;
 }
 
 const LOOK_MS = 50;
@@ -37,7 +39,7 @@ const CLOCK_TICK_MS = 10;
 
 export function startConsoleChild(
   runtime: Runtime,
-  { loginUrl, databaseUrl, pollSeconds }: ConsoleOptions,
+  { loginUrl, databaseUrl, pollSeconds, variables }: ConsoleOptions,
 ): ConsoleChild {
   const cwd = mkdtempSync(join(tmpdir(), "console-bench-"));
   const log = openSync(join(cwd, "console.log"), "w+");
@@ -48,6 +50,7 @@ export function startConsoleChild(
       ...settingsFor({ loginUrl }, databaseUrl),
       POLL_SECONDS: String(pollSeconds),
       CONCURRENCY: String(CONCURRENCY),
+      ...variables,
     }),
     stdio: ["ignore", log, log],
   });
