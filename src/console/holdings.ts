@@ -88,7 +88,8 @@ export function createHoldings(): Holdings {
       lose(holding, customerIds);
       if (holding.left.size === 0) held.delete(holding);
     },
-    finished: () => finished,
+    // A copy: others are finished while these are told.
+    finished: () => [...finished],
     told: (batches) => void (finished = finished.filter((batch) => !batches.includes(batch))),
     divided(holding, batch) {
       holding.isDividing = false;

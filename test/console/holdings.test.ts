@@ -18,6 +18,13 @@ test("a batch is finished with its last customer, and to be told until it was", 
   assert.deepEqual(holdings.finished(), []);
   holdings.finish("2");
   assert.deepEqual(holdings.finished(), [batch]);
+  const told = holdings.finished();
+  // One that is finished while these are told is to be told yet.
+  const later = { ...batch, claim: { id: "later", retryCount: 0 }, customerIds: ["77"] };
+  holdings.take(later, 0);
+  holdings.finish("77");
+  holdings.told(told);
+  assert.deepEqual(holdings.finished(), [later]);
   holdings.told(holdings.finished());
   assert.deepEqual(holdings.finished(), []);
   assert.deepEqual(holdings.all(), []);
