@@ -11,6 +11,12 @@ import { type Backoff, LONGEST_MS } from "./backoff.ts";
 import type { Customer } from "../database/loadCustomers.ts";
 import type { Explanation } from "./wanted.ts";
 
+/** A backoff that is written down. */
+export interface SharedBackoff extends Backoff {
+  /** Writes what is left. */
+  flush(): Promise<void>;
+}
+
 const LINGER_MS = 300;
 
 /**
@@ -21,7 +27,7 @@ export function createSharedBackoff(
   pollMs: number,
   database: Database,
   { explain, log }: { explain: (error: unknown) => Explanation; log: Logger },
-): Backoff {
+): SharedBackoff {
   /** What is to be written: nothing for those who are refused no more. */
   let waiting = new Map<string, Refusal | undefined>();
   let gotIn = new Set<string>();
@@ -73,6 +79,10 @@ export function createSharedBackoff(
   }
 
   return {
+    async flush() {
+      clearTimeout(timer);
+      await write();
+    },
     // Whoever is not to be tried does not come.
     mayTry: () => true,
     refused({ id, contextIdentifier, systemUserToken }, code) {

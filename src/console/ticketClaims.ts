@@ -12,21 +12,29 @@ export type Claimed = (newTicket: GetTicket) => GetTicket;
 const GATHER_MS = 10;
 /** How often it is looked whether another console has made the ticket. */
 const LOOK_MS = 500;
+/** For how long the right holds of a console that died, without the time that its requests may take. */
+const LEAST_HOLD_MS = 15_000;
 
 /**
  * Takes the right to make a ticket before one is made, and looks then whether another console has made it meanwhile. Where the
  * database does not answer, one is made without asking.
  *
+ * @param requestTimeoutMs how long one request may take with its repeats
  * @param wait waits for the tenant named
  * @param giveUp ends what is under way
  */
 export function createTicketClaims(
   store: Pick<TicketStore, "idOf" | "adopt">,
   database: Database,
+  requestTimeoutMs: number,
   wait: Wait,
   giveUp: AbortSignal,
 ): Claimed {
-  const claim = gathered((ids) => claimTickets(ids, database), GATHER_MS);
+  const claim = gathered(
+    // Longer than a token is held back, and an exchange takes.
+    (ids) => claimTickets(ids, LEAST_HOLD_MS + 2 * requestTimeoutMs, database),
+    GATHER_MS,
+  );
   const release = gathered(async (ids) => {
     // It ends by itself where it cannot be given back.
     await releaseTickets(ids, database).catch(() => {});

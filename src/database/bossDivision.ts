@@ -13,6 +13,9 @@ const RESTS = "superoffice-rests";
 
 const ALL = 100_000;
 const LOCK_MS = 5000;
+
+/** What the database says where schema, table or function are not there. */
+const GONE = ["3F000", "42P01", "42883"];
 /** Longer than one may wait for a lock. */
 const TRANSACTION_MS = 8000;
 
@@ -43,8 +46,20 @@ export function createBossDivision(
 
   async function start(): Promise<Boss> {
     const boss = await startBoss(database, tellTrouble);
-    for (const name of [BEATS, BATCHES, RESTS]) await boss.createQueue(name, OPTIONS);
-    return boss;
+    try {
+      for (const name of [BEATS, BATCHES, RESTS]) await boss.createQueue(name, OPTIONS);
+      return boss;
+    } catch (error) {
+      await boss.stop({ graceful: false }).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Its schema is not there any more: the next start makes it. */
+  async function startAnew(): Promise<void> {
+    const boss = await starting?.catch(() => undefined);
+    starting = undefined;
+    await boss?.stop({ graceful: false }).catch(() => {});
   }
 
   async function asked<T>(ask: (boss: Boss) => Promise<T>): Promise<T> {
@@ -53,6 +68,7 @@ export function createBossDivision(
       starting.catch(() => void (starting = undefined));
       return await ask(await starting);
     } catch (error) {
+      if (GONE.includes((error as { code?: string }).code ?? "")) await startAnew();
       const isExplained = error instanceof DatabaseError ||
         (error as Error).name === "PgBossMissingError";
       throw isExplained ? error : explainDatabaseError(error, database);

@@ -153,7 +153,9 @@ export function explainDatabaseError(error: unknown, database: Database): Databa
       );
     case "42P01":
       return explain(
-        `The database «${name}» at ${place} has no table «customers»`,
+        `The database «${name}» at ${place} has no table «${
+          message.match(/relation "([^"]+)"/)?.[1] ?? "customers"
+        }»`,
         'Create it: npm run customers -- init (or psql "$DATABASE_URL" -f fixtures/schema.sql)',
       );
     case "42703":

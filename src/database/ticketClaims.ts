@@ -1,20 +1,20 @@
 // The right to make a customer's next ticket, which one console has at a time; and who was refused, for all consoles.
 import { type Database, runQuery } from "./connection.ts";
 
-/** How long the right holds for a console that does not say that it is done: longer than an exchange takes. */
-const CLAIM_SECONDS = 60;
-
 /**
  * Takes the right to make a ticket for each of these customers; gives those for whom it was had, with what is stored just then: it
  * may be a ticket that another console has made meanwhile. No lock is held afterwards. Throws `DatabaseError`.
+ *
+ * @param holdMs for how long it holds where nobody says that a ticket was made, or none
  */
 export async function claimTickets(
   ids: string[],
+  holdMs: number,
   database: Database,
 ): Promise<Map<string, Uint8Array<ArrayBuffer> | null>> {
   const query = database<{ id: string; sealed: Uint8Array<ArrayBuffer> | null }[]>`
     insert into tickets (customer_id, claimed_until)
-    select distinct id::bigint, now() + ${CLAIM_SECONDS}::int * interval '1 s'
+    select distinct id::bigint, now() + ${holdMs}::float8 * interval '1 ms'
     from jsonb_array_elements_text(${database.json(ids)}) as id
     order by 1
     on conflict (customer_id) do update set claimed_until = excluded.claimed_until

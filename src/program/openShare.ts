@@ -25,7 +25,10 @@ export interface OpenShare extends Share {
  * @param load gives the active ones of these customers
  */
 export function openShare(
-  { pollMs: beatMs, tenantMs }: Pick<RunSettings, "pollMs" | "tenantMs">,
+  { pollMs: beatMs, tenantMs, requestTimeoutMs }: Pick<
+    RunSettings,
+    "pollMs" | "tenantMs" | "requestTimeoutMs"
+  >,
   database: Database,
   store: TicketStore,
   load: (customerIds: string[]) => AsyncIterable<Customer[]>,
@@ -37,9 +40,15 @@ export function openShare(
   const dueAt = tenantMs === beatMs ? undefined : createDueInBeat(beatMs, tenantMs);
   const division = createBossDivision(database, beatMs / 1000, tellTrouble, dueAt);
   const monotonicMs = () => performance.now();
+  const share = createShare(division, load, beatMs, monotonicMs, stop, { explain, log });
+  const backoff = createSharedBackoff(beatMs, database, { explain, log });
   return {
-    ...createShare(division, load, beatMs, monotonicMs, stop, { explain, log }),
-    backoff: createSharedBackoff(beatMs, database, { explain, log }),
-    claimed: createTicketClaims(store, database, wait, giveUp),
+    ...share,
+    async leave() {
+      await backoff.flush();
+      await share.leave();
+    },
+    backoff,
+    claimed: createTicketClaims(store, database, requestTimeoutMs, wait, giveUp),
   };
 }

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "@logtape/logtape";
 import type { Backoff } from "../../src/console/backoff.ts";
-import { createSharedBackoff } from "../../src/console/sharedBackoff.ts";
+import { createSharedBackoff, type SharedBackoff } from "../../src/console/sharedBackoff.ts";
 import { openDatabase } from "../../src/database/connection.ts";
 import { type Customer, loadCustomers } from "../../src/database/loadCustomers.ts";
 import { isLeftAlone } from "../../src/database/refusals.ts";
@@ -67,7 +67,7 @@ for (const { name, start } of testDatabases) {
         await fillTable(sql, makeTenants(4));
         [one, other] = [1, 2].map(() =>
           createSharedBackoff(POLL_MS, database, { explain, log })
-        ) as [Backoff, Backoff];
+        ) as [SharedBackoff, SharedBackoff];
         await body(await inBeat());
         assert.deepEqual(lines, []);
       });

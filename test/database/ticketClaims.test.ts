@@ -20,20 +20,20 @@ for (const { name, start } of testDatabases) {
     await check("is one's alone, of however many ask at once", async () => {
       const ids = Array.from({ length: 200 }, (_, index) => `${index + 1}`);
       const claims = await Promise.all([
-        claimTickets(ids, database),
-        claimTickets([...ids].reverse(), other),
-        claimTickets([...ids, "1", "1"], database),
+        claimTickets(ids, 60_000, database),
+        claimTickets([...ids].reverse(), 60_000, other),
+        claimTickets([...ids, "1", "1"], 60_000, database),
       ]);
       const claimed = claims.flatMap((claim) => [...claim.keys()]);
       assert.deepEqual(claimed.sort(), ids.sort());
       assert.ok(claims.every((claim) => [...claim.values()].every((found) => found === null)));
-      assert.equal((await claimTickets(ids, other)).size, 0);
-      assert.equal((await claimTickets([], other)).size, 0);
+      assert.equal((await claimTickets(ids, 60_000, other)).size, 0);
+      assert.equal((await claimTickets([], 60_000, other)).size, 0);
     });
 
     await check("comes with what is stored just then", async () => {
       await writeTickets([{ id: "1", sealed }], database);
-      const claimed = await claimTickets(["1", "2"], other);
+      const claimed = await claimTickets(["1", "2"], 60_000, other);
       assert.deepEqual([...claimed.get("1")!], [...sealed]);
       assert.equal(claimed.get("2"), null);
     });
@@ -42,16 +42,20 @@ for (const { name, start } of testDatabases) {
       "is given back by who has made one, by who could not, and by its time",
       async () => {
         const ids = ["1", "2", "3", "4"];
-        await claimTickets(ids, database);
+        await claimTickets(ids, 60_000, database);
         await writeTickets([{ id: "1", sealed }], database);
         await releaseTickets(["2"], database);
         await sql`update tickets set claimed_until = now() - interval '1 s' where customer_id = 3`;
-        assert.deepEqual([...(await claimTickets(ids, other)).keys()].sort(), ["1", "2", "3"]);
+        assert.deepEqual([...(await claimTickets(ids, 60_000, other)).keys()].sort(), [
+          "1",
+          "2",
+          "3",
+        ]);
       },
     );
 
     await check("holds no lock: what is stored meanwhile waits for nobody", async () => {
-      await claimTickets(["1"], database);
+      await claimTickets(["1"], 60_000, database);
       await sql.begin(async (transaction) => {
         await transaction`set local lock_timeout = 100`;
         await transaction`update tickets set written_at = now() where customer_id = 1`;
