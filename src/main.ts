@@ -14,16 +14,15 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { createCallWriter } = await import("./console/callWriter.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
-  const { createConcurrency, LEAST } = await import("./console/concurrency.ts");
   const { createHttpClient } = await import("./console/httpClient.ts");
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
   const { createNobody } = await import("./console/nobody.ts");
+  const { createOwnTurns } = await import("./console/ownTurns.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
   const { createTenantStates } = await import("./console/tenantStates.ts");
   const { createTickets } = await import("./console/tickets.ts");
-  const { createTurns, tellingEnds } = await import("./console/turns.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
 
@@ -32,11 +31,11 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const monotonicMs = () => performance.now();
   const clock = createClock(() => new Date());
   const loginHost = new URL(target.loginUrl).host;
-  const ownTurns = createTurns(run.concurrency === "auto" ? LEAST : run.concurrency);
-  const concurrency = run.concurrency === "auto"
-    ? createConcurrency(ownTurns.resize, run.pollMs, monotonicMs)
-    : undefined;
-  const turns = concurrency ? tellingEnds(ownTurns, concurrency.turnEnds) : ownTurns;
+  const { turns, pollBegins, heeding, takeChange } = createOwnTurns(
+    run.concurrency,
+    run.pollMs,
+    monotonicMs,
+  );
   const database = openDatabase(target.databaseUrl);
   const results = createResultWriter(
     (batch) => recordResults(batch, database),
@@ -55,21 +54,20 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     loadCustomers(database, monotonicMs, { ...which, withLastWork: work !== undefined });
   const tenantMs = once ? run.pollMs : run.tenantMs;
   const share = run.share && store
-    ? (await import("./program/openShare.ts"))
+    ? (await import("./console/openShare.ts"))
       .openShare({ ...run, tenantMs }, database, store, (ids) => load({ ids }), turns, surroundings)
     : undefined;
   const { pollMs, requestTimeoutMs } = run;
-  const usual = createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, share?.backoff);
-  const memory = share !== undefined
-    ? share.noting(usual)
-    : tenantMs === pollMs
-    ? usual
-    : (await import("./console/scheduled.ts")).scheduled(usual, run, stop, monotonicMs);
+  const whole = createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, share?.backoff);
+  let memory = share?.noting(whole) ?? whole;
+  if (share === undefined && tenantMs > pollMs) {
+    const { scheduled } = await import("./console/scheduled.ts");
+    memory = scheduled(whole, run, stop, monotonicMs);
+  }
 
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
-  const client = createHttpClient(giveUp, run.requestTimeoutMs, run.proxies);
-  const send = concurrency?.heeding(client) ?? client;
+  const send = heeding(createHttpClient(giveUp, run.requestTimeoutMs, run.proxies));
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn, takeNews, calls } = compose(
     target,
@@ -98,13 +96,12 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
   const takeCalls = calls.takeCount;
-  const takeChange = concurrency?.takeChange;
   const parts = { visit, takeNews, takeCalls, takeChange, settle: store?.settle, progress };
   const tellIfNobody = createNobody(log);
   const takeAll = createPoll(parts, turns, { ...around, explain, monotonicMs }, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
-    concurrency?.pollBegins();
+    pollBegins();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
     const pages = share?.customers() ?? tellIfNobody(load({ only: await findNamed?.() }));

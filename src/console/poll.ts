@@ -39,8 +39,8 @@ export interface PollParts {
   settle: (() => Promise<void>) | undefined;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
-  /** How many tenants are worked on at once from now on, where that has changed; undefined where the number is fixed. */
-  takeChange: Concurrency["takeChange"] | undefined;
+  /** How many tenants are worked on at once from now on, where that has changed. */
+  takeChange: Concurrency["takeChange"];
 }
 
 /** Where a poll remembers and speaks. */
@@ -132,7 +132,7 @@ export function createPoll(
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, calls: takeCalls(), complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
-      const change = takeChange?.();
+      const change = takeChange();
       log.info(sentenceOf(summary, givenUp, change), {
         ...summary,
         ...(change && { concurrency: change.concurrency }),

@@ -25,7 +25,7 @@ interface Known {
 export interface Intervals {
   /** From one poll's start to the next, in milliseconds. */
   pollMs: number;
-  /** From one call of a customer to the next while nothing about it changes; longer than that. */
+  /** From one call of a customer to the next while nothing about it changes; as long as that at least. */
   tenantMs: number;
 }
 

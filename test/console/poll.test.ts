@@ -92,7 +92,8 @@ function setUp(concurrency: number, work?: RunWork): void {
     calls = 0;
     return taken;
   };
-  const [progress, settle, takeChange] = [undefined, undefined, undefined];
+  const [progress, settle] = [undefined, undefined];
+  const takeChange = () => undefined;
   const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
   takeAll = createPoll(
     parts,

@@ -234,7 +234,7 @@ function pollOf({ memory, stop }: Console, visit: (customer: Customer) => Promis
     visit: (customer: Customer) => visit(customer).then(() => "loggedOn" as const),
     takeNews: () => undefined,
     takeCalls: () => 0,
-    takeChange: undefined,
+    takeChange: () => undefined,
     settle: undefined,
     progress: undefined,
   };

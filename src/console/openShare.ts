@@ -1,16 +1,28 @@
 // The parts of a console that shares the work, and of no other.
-import type { Backoff } from "../console/backoff.ts";
-import { createDueInBeat } from "../console/dueInBeat.ts";
-import { createShare, type Share } from "../console/share.ts";
-import { createSharedBackoff } from "../console/sharedBackoff.ts";
-import { type Claimed, createTicketClaims } from "../console/ticketClaims.ts";
-import type { TicketStore } from "../console/ticketStore.ts";
-import type { Turns } from "../console/turns.ts";
+import type { Logger } from "@logtape/logtape";
+import type { Backoff } from "./backoff.ts";
+import { createDueInBeat } from "./dueInBeat.ts";
+import { createShare, type Share } from "./share.ts";
+import { createSharedBackoff } from "./sharedBackoff.ts";
+import { type Claimed, createTicketClaims } from "./ticketClaims.ts";
+import type { TicketStore } from "./ticketStore.ts";
+import type { Turns } from "./turns.ts";
 import { createBossDivision } from "../database/bossDivision.ts";
 import type { Database } from "../database/connection.ts";
 import type { Customer } from "../database/loadCustomers.ts";
-import type { Surroundings } from "./runProgram.ts";
-import type { RunSettings } from "./settings.ts";
+import type { Patience } from "./compose.ts";
+import type { Intervals } from "./scheduled.ts";
+import type { Explanation } from "./wanted.ts";
+
+/** What a share takes from around it. */
+export interface ShareSurroundings {
+  explain: (error: unknown) => Explanation;
+  log: Logger;
+  /** Gives back at once what is not begun. */
+  stop: AbortSignal;
+  /** Ends what is under way. */
+  giveUp: AbortSignal;
+}
 
 /** What a console that shares the work goes by. */
 export interface OpenShare extends Share {
@@ -25,15 +37,12 @@ export interface OpenShare extends Share {
  * @param load gives the active ones of these customers
  */
 export function openShare(
-  { pollMs: beatMs, tenantMs, requestTimeoutMs }: Pick<
-    RunSettings,
-    "pollMs" | "tenantMs" | "requestTimeoutMs"
-  >,
+  { pollMs: beatMs, tenantMs, requestTimeoutMs }: Intervals & Pick<Patience, "requestTimeoutMs">,
   database: Database,
   store: TicketStore,
   load: (customerIds: string[]) => AsyncIterable<Customer[]>,
   { wait }: Turns,
-  { explain, log, stop, giveUp }: Surroundings,
+  { explain, log, stop, giveUp }: ShareSurroundings,
 ): OpenShare {
   const tellTrouble = (error: Error) =>
     log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
