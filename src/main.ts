@@ -18,11 +18,11 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
   const { createNobody } = await import("./console/nobody.ts");
-  const { createOwnTurns } = await import("./console/ownTurns.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
   const { createTenantStates } = await import("./console/tenantStates.ts");
   const { createTickets } = await import("./console/tickets.ts");
+  const { createOwnTurns } = await import("./console/turns.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
 

@@ -1,3 +1,5 @@
+import type { Send } from "../superoffice/http.ts";
+import { type Concurrency, createConcurrency, LEAST } from "./concurrency.ts";
 import { sleep } from "./sleep.ts";
 import { createSlots } from "./slots.ts";
 
@@ -117,7 +119,7 @@ function slowOf(concurrency: number): number {
 }
 
 /** Tells whenever a turn ends, and whether others wait for theirs then. */
-export function tellingEnds(turns: Turns, tell: (isCrowded: boolean) => void): Turns {
+function tellingEnds(turns: Turns, tell: (isCrowded: boolean) => void): Turns {
   return {
     ...turns,
     async take(contextIdentifier, isSlow) {
@@ -130,4 +132,30 @@ export function tellingEnds(turns: Turns, tell: (isCrowded: boolean) => void): T
       };
     },
   };
+}
+
+/** The turns of a console, and what finds out how many there are at once. */
+export interface OwnTurns extends Omit<Concurrency, "turnEnds"> {
+  turns: Turns;
+}
+
+/**
+ * Makes turns: so many at once, or as many as suit.
+ *
+ * @param pollMs from one poll's start to the next
+ * @param monotonicMs a clock in milliseconds that is never set back
+ */
+export function createOwnTurns(
+  concurrency: number | "auto",
+  pollMs: number,
+  monotonicMs: () => number,
+): OwnTurns {
+  if (concurrency !== "auto") {
+    const nothing = () => undefined;
+    const turns = createTurns(concurrency);
+    return { turns, pollBegins: nothing, heeding: (send: Send) => send, takeChange: nothing };
+  }
+  const turns = createTurns(LEAST);
+  const found = createConcurrency(turns.resize, pollMs, monotonicMs);
+  return { ...found, turns: tellingEnds(turns, found.turnEnds) };
 }
