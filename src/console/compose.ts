@@ -23,7 +23,7 @@ import { heldBack, type SharedTrouble } from "./heldBack.ts";
 import { mended } from "./mended.ts";
 import { paced, type SendWhenDue } from "./pace.ts";
 import { repeated } from "./repeated.ts";
-import type { Claimed } from "./ticketClaims.ts";
+import type { TicketClaims } from "./ticketClaims.ts";
 import type { Kept } from "./ticketRow.ts";
 import type { TicketStore } from "./ticketStore.ts";
 import type { Turns } from "./turns.ts";
@@ -59,7 +59,7 @@ export interface Keeping extends Kept {
   /** Undefined where memory alone keeps it. */
   store: TicketStore | undefined;
   /** Undefined where no other console makes tickets. */
-  claimed: Claimed | undefined;
+  claimed: TicketClaims["claimed"] | undefined;
 }
 
 /** What a composition gives. */

@@ -1,4 +1,4 @@
-import type { CutCustomer, DueCustomer } from "../database/division.ts";
+import type { BeatWindow, CutCustomer, DueCustomer } from "../database/division.ts";
 import { nextMoment } from "./schedule.ts";
 
 /**
@@ -10,18 +10,18 @@ import { nextMoment } from "./schedule.ts";
 export function createDueInBeat(
   beatMs: number,
   tenantMs: number,
-): (customers: CutCustomer[], beatStartMs: number) => DueCustomer[] {
+): (customers: CutCustomer[], beat: BeatWindow) => DueCustomer[] {
   /** The rows at the last beat that was asked about; a number each, since there may be a hundred thousand. */
   let rows: Map<string, number> | undefined;
-  return (customers, beatStartMs) => {
+  return (customers, { startMs, fromMs }) => {
     const rowsBefore = rows;
     rows = new Map(customers.map(({ id, row }) => [id, row]));
     return customers.flatMap(({ id, row, isUrgent }) => {
       if (isUrgent || (rowsBefore !== undefined && rowsBefore.get(id) !== row)) {
-        return [{ id, atMs: beatStartMs }];
+        return [{ id, atMs: startMs }];
       }
-      const atMs = nextMoment(id, beatStartMs, tenantMs);
-      return atMs < beatStartMs + beatMs ? [{ id, atMs }] : [];
+      const atMs = nextMoment(id, fromMs, tenantMs);
+      return atMs < startMs + beatMs ? [{ id, atMs: Math.max(atMs, startMs) }] : [];
     }).sort((one, other) => one.atMs - other.atMs);
   };
 }

@@ -4,13 +4,12 @@ import type { Backoff } from "./backoff.ts";
 import { createDueInBeat } from "./dueInBeat.ts";
 import { createShare, type Share } from "./share.ts";
 import { createSharedBackoff } from "./sharedBackoff.ts";
-import { type Claimed, createTicketClaims } from "./ticketClaims.ts";
+import { createTicketClaims, type TicketClaims } from "./ticketClaims.ts";
 import type { TicketStore } from "./ticketStore.ts";
 import type { Turns } from "./turns.ts";
 import { createBossDivision } from "../database/bossDivision.ts";
 import type { Database } from "../database/connection.ts";
 import type { Customer } from "../database/loadCustomers.ts";
-import type { Patience } from "./compose.ts";
 import type { Intervals } from "./scheduled.ts";
 import type { Explanation } from "./wanted.ts";
 
@@ -28,7 +27,7 @@ export interface ShareSurroundings {
 export interface OpenShare extends Share {
   /** Known to all consoles. */
   backoff: Backoff;
-  claimed: Claimed;
+  claimed: TicketClaims["claimed"];
 }
 
 /**
@@ -37,7 +36,7 @@ export interface OpenShare extends Share {
  * @param load gives the active ones of these customers
  */
 export function openShare(
-  { pollMs: beatMs, tenantMs, requestTimeoutMs }: Intervals & Pick<Patience, "requestTimeoutMs">,
+  { pollMs: beatMs, tenantMs }: Intervals,
   database: Database,
   store: TicketStore,
   load: (customerIds: string[]) => AsyncIterable<Customer[]>,
@@ -51,13 +50,14 @@ export function openShare(
   const monotonicMs = () => performance.now();
   const share = createShare(division, load, beatMs, monotonicMs, stop, { explain, log });
   const backoff = createSharedBackoff(beatMs, database, { explain, log });
+  const claims = createTicketClaims(store, database, wait, giveUp);
   return {
     ...share,
     async leave() {
-      await backoff.flush();
+      await Promise.all([backoff.flush(), claims.end()]);
       await share.leave();
     },
     backoff,
-    claimed: createTicketClaims(store, database, requestTimeoutMs, wait, giveUp),
+    claimed: claims.claimed,
   };
 }

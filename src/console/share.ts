@@ -126,10 +126,13 @@ export function createShare(
       if (stop.aborted) await giveBack();
       for (const holding of holdings.all()) {
         const { batch, left, waiting, takenMs } = holding;
-        const isDue = waiting.size === 0 ? now - takenMs > SLOW_MS : beatEndsMs - now < SLOW_MS;
+        const isDue = waiting.size === 0
+          ? now - takenMs > SLOW_MS
+          : beatEndsMs - now < Math.min(SLOW_MS, beatMs / 4);
         // A batch of slow ones alone leaves, too, since the beat is not over before all batches are done.
         const isDivisible = left.size < batch.customerIds.length || !batch.isRest;
-        if (isDue && left.size > 0 && isDivisible) await divide(holding, []);
+        // Who is not begun is nobody's fault, and another console may have room.
+        if (isDue && left.size > 0 && isDivisible) await divide(holding, [...waiting]);
       }
       await finish();
     } catch (error) {

@@ -6,60 +6,89 @@ import type { TicketStore } from "./ticketStore.ts";
 import type { Wait } from "./turns.ts";
 
 /** Sees to it that of consoles which share the work one alone makes a tenant's next ticket. */
-export type Claimed = (newTicket: GetTicket) => GetTicket;
+export interface TicketClaims {
+  claimed(newTicket: GetTicket): GetTicket;
+  /** Gives back what is still to be given back, and renews nothing any more. */
+  end(): Promise<void>;
+}
 
 /** Questions that come within this time go to the database together. */
 const GATHER_MS = 10;
 /** How often it is looked whether another console has made the ticket. */
 const LOOK_MS = 500;
-/** For how long the right holds of a console that died, without the time that its requests may take. */
-const LEAST_HOLD_MS = 15_000;
+/** For how long the right of a console that died holds, and how often one that lives renews it. */
+const HOLD_MS = 10_000;
+const RENEW_MS = 3000;
 
 /**
  * Takes the right to make a ticket before one is made, and looks then whether another console has made it meanwhile. Where the
  * database does not answer, one is made without asking.
  *
- * @param requestTimeoutMs how long one request may take with its repeats
  * @param wait waits for the tenant named
  * @param giveUp ends what is under way
  */
 export function createTicketClaims(
-  store: Pick<TicketStore, "idOf" | "adopt">,
+  { claimant, idOf, adopt }: Pick<TicketStore, "claimant" | "idOf" | "adopt">,
   database: Database,
-  requestTimeoutMs: number,
   wait: Wait,
   giveUp: AbortSignal,
-): Claimed {
-  const claim = gathered(
-    // Longer than a token is held back, and an exchange takes.
-    (ids) => claimTickets(ids, LEAST_HOLD_MS + 2 * requestTimeoutMs, database),
-    GATHER_MS,
-  );
+): TicketClaims {
+  const own = new Set<string>();
+  const askFor = (ids: string[]) => claimTickets(ids, claimant, HOLD_MS, database);
+  const claim = gathered(askFor, GATHER_MS);
   const release = gathered(async (ids) => {
     // It ends by itself where it cannot be given back.
-    await releaseTickets(ids, database).catch(() => {});
+    await releaseTickets(ids, claimant, database).catch(() => {});
     return new Map<string, void>();
   }, GATHER_MS);
+  const releasing = new Set<Promise<unknown>>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
-  return (newTicket) => async (tenant) => {
-    const id = store.idOf(tenant);
-    if (id === undefined) return await newTicket(tenant);
-    let claimed: Uint8Array<ArrayBuffer> | null | undefined;
-    while ((claimed = await claim(id).catch(() => null)) === undefined) {
-      await wait(tenant.contextIdentifier, LOOK_MS, giveUp);
-      giveUp.throwIfAborted();
-    }
-    const made = claimed === null ? undefined : await store.adopt(tenant, claimed);
-    if (made !== undefined) {
-      void release(id);
-      return made;
-    }
-    try {
-      // To be stored is what gives the right back.
-      return await newTicket(tenant);
-    } catch (error) {
-      void release(id);
-      throw error;
-    }
+  function giveBack(id: string): void {
+    own.delete(id);
+    const released = release(id).finally(() => releasing.delete(released));
+    releasing.add(released);
+  }
+
+  /** As long as tickets are being made. */
+  function renewSoon(): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      if (own.size === 0) return;
+      askFor([...own]).catch(() => {});
+      renewSoon();
+    }, RENEW_MS);
+  }
+
+  return {
+    claimed: (newTicket) => async (tenant) => {
+      const id = idOf(tenant);
+      if (id === undefined) return await newTicket(tenant);
+      let sealed: Uint8Array<ArrayBuffer> | null | undefined;
+      while ((sealed = await claim(id).catch(() => null)) === undefined) {
+        await wait(tenant.contextIdentifier, LOOK_MS, giveUp);
+        giveUp.throwIfAborted();
+      }
+      const made = sealed === null ? undefined : await adopt(tenant, sealed);
+      if (made !== undefined) {
+        giveBack(id);
+        return made;
+      }
+      own.add(id);
+      renewSoon();
+      try {
+        const ticket = await newTicket(tenant);
+        // To be stored is what gives the right back.
+        own.delete(id);
+        return ticket;
+      } catch (error) {
+        giveBack(id);
+        throw error;
+      }
+    },
+    async end() {
+      clearTimeout(timer);
+      await Promise.all(releasing);
+    },
   };
 }

@@ -31,6 +31,8 @@ export interface TicketStore {
   noted(callTenant: CallTenant): CallTenant;
   /** Has stored the new tickets, but waits for no database that is slow. */
   settle(): Promise<void>;
+  /** Tells this console from others. */
+  claimant: string;
   /** The id of the customer's row, of one that came in a page. */
   idOf(tenant: Tenant): string | undefined;
   /** Keeps the ticket that another console has stored meanwhile; undefined where it is none, or not good any more. */
@@ -65,6 +67,7 @@ export function createTicketStore(
   database: Database,
   { explain, monotonicMs, log }: StoreSurroundings,
 ): TicketStore {
+  const claimant = crypto.randomUUID();
   const loginHost = new URL(application.loginUrl).host;
   const rows = new Map<string, TicketRow>();
   const writer = createTicketWriter(write);
@@ -157,7 +160,7 @@ export function createTicketStore(
         return [{ id: row.id, sealed: await seal(JSON.stringify(content), boundTo(row)) }];
       }));
       const tickets = all.flat();
-      if (tickets.length > 0) await writeTickets(tickets, database);
+      if (tickets.length > 0) await writeTickets(tickets, claimant, database);
     });
   }
 
@@ -193,6 +196,7 @@ export function createTicketStore(
       if (row !== undefined && answer.status === 401) row.refused = access.ticket;
       return answer;
     },
+    claimant,
     idOf: ({ contextIdentifier }) => rows.get(contextIdentifier)?.id,
     async adopt(tenant, sealed) {
       const row = rows.get(tenant.contextIdentifier);

@@ -1,7 +1,7 @@
 // The division of customers on pg-boss, the Postgres job queue.
 import type postgres from "postgres";
 import { type Database, DatabaseError, explainDatabaseError } from "./connection.ts";
-import type { CutCustomer, DueCustomer } from "./division.ts";
+import type { BeatWindow, CutCustomer, DueCustomer } from "./division.ts";
 import { type Batch, batchSizeFor, type Beat, CLAIM_MS, type Division } from "./division.ts";
 import { isLeftAlone } from "./refusals.ts";
 import { type Boss, type BossDatabase, bossDatabase, type Job, startBoss } from "./pgBoss.ts";
@@ -18,6 +18,12 @@ const LOCK_MS = 5000;
 const GONE = ["3F000", "42P01", "42883"];
 /** Longer than one may wait for a lock. */
 const TRANSACTION_MS = 8000;
+
+/** What a beat's job holds. */
+interface BeatData {
+  beatSeconds: number;
+  number: number;
+}
 
 /** A job ends when its console says so or dies: not by its age. */
 const OPTIONS = {
@@ -38,11 +44,11 @@ export function createBossDivision(
   database: Database,
   beatSeconds: number,
   tellTrouble: (error: Error) => void,
-  dueAt: (customers: CutCustomer[], beatStartMs: number) => DueCustomer[] = all,
+  dueAt: (customers: CutCustomer[], beat: BeatWindow) => DueCustomer[] = all,
 ): Division {
   let starting: Promise<Boss> | undefined;
   /** How many customers one has, as far as is known. */
-  let batchSize = Infinity;
+  let batchSize = 250;
 
   async function start(): Promise<Boss> {
     const boss = await startBoss(database, tellTrouble);
@@ -113,21 +119,26 @@ export function createBossDivision(
     db: BossDatabase,
     transaction: postgres.TransactionSql,
   ): Promise<Beat> {
-    const data = { beatSeconds };
-    // Of those who send one for the same beat, one wins, and the others wait until it has cut.
-    const beatId = await boss.send(BEATS, data, { singletonSeconds: beatSeconds, db });
     const [{ seconds }] = await transaction<[{ seconds: number }]>`
       select extract(epoch from now())::float8 as seconds`;
     const number = Math.floor(seconds / beatSeconds);
+    const data = { beatSeconds, number };
+    // Of those who send one for the same beat, one wins, and the others wait until it has cut.
+    const beatId = await boss.send(BEATS, data, { singletonSeconds: beatSeconds, db });
     const leftMs = ((number + 1) * beatSeconds - seconds) * 1000;
     const beats = await boss.findJobs(BEATS, { limit: ALL, db });
-    const otherBeatSeconds = beats
-      .map(({ data }) => (data as unknown as { beatSeconds: number }).beatSeconds)
+    const known = beats.map(({ data }) => data as unknown as typeof data & BeatData);
+    const otherBeatSeconds = known.map(({ beatSeconds }) => beatSeconds)
       .filter((seconds) => seconds !== beatSeconds);
     if (beatId !== null) {
       const earlier = beats.map(({ id }) => id).filter((id) => id !== beatId);
       if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
-      await cut(boss, db, transaction, number * beatSeconds * 1000);
+      const own = known.filter((beat) => beat.beatSeconds === beatSeconds && beat.number < number);
+      const last = Math.max(...own.map((beat) => beat.number));
+      // Of beats that nobody cut, such as while the database was away, nobody is left out.
+      const from = last === -Infinity ? number : last + 1;
+      const beat = { fromMs: from * beatSeconds * 1000, startMs: number * beatSeconds * 1000 };
+      await cut(boss, db, transaction, beat);
     }
     return { number, leftMs, otherBeatSeconds };
   }
@@ -136,18 +147,20 @@ export function createBossDivision(
     boss: Boss,
     db: BossDatabase,
     transaction: postgres.TransactionSql,
-    beatStartMs: number,
+    beat: BeatWindow,
   ): Promise<void> {
     const inHand: string[] = [];
+    const leftOver = new Set<string>();
     for (const name of [BATCHES, RESTS]) {
       // What the last beat left would hold this one up. Taken before it is removed, so that nobody else takes it meanwhile.
       const left = await boss.fetch(name, { batchSize: ALL, db });
       await remove(boss, name, left, db);
+      for (const { data } of left) data.customerIds.forEach((id) => leftOver.add(id));
       const taken = await boss.findJobs(name, { limit: ALL, db });
       inHand.push(...taken.flatMap(({ data }) => data.customerIds));
     }
     const customers = await transaction<CutCustomer[]>`
-      select id, hashtext(context_identifier || ' ' || coalesce(system_user_token, '')) as row,
+      select id, hashtext(concat_ws(' ', context_identifier, system_user_token, last_error is null)) as row,
         last_sync is null or last_error is not null as "isUrgent"
       from customers
       where is_active and not ${isLeftAlone(transaction as never)}
@@ -155,13 +168,14 @@ export function createBossDivision(
       database.json(inHand)
     }))
       order by id`;
-    const due = dueAt(customers, beatStartMs);
+    for (const customer of customers) customer.isUrgent ||= leftOver.has(customer.id);
+    const due = dueAt(customers, beat);
     const size = batchSizeFor(due.length);
     const jobs = [];
     for (let from = 0; from < due.length; from += size) {
       const some = due.slice(from, from + size);
       const customerIds = some.map(({ id }) => id);
-      jobs.push({ data: { customerIds }, startAfter: new Date(some[0]!.atMs).toISOString() });
+      jobs.push({ data: { customerIds, size }, startAfter: new Date(some[0]!.atMs).toISOString() });
     }
     if (jobs.length > 0) await boss.insert(BATCHES, jobs, { db });
   }
@@ -176,7 +190,7 @@ export function createBossDivision(
       asked(async (boss) => {
         const count = Math.max(1, Math.floor(customers / batchSize));
         const jobs = await boss.fetch(BATCHES, { batchSize: count });
-        batchSize = jobs[0]?.data.customerIds.length ?? batchSize;
+        batchSize = jobs[0]?.data.size ?? batchSize;
         return jobs.map((job) => toBatch(job, false));
       }),
     renew: (batches) =>
@@ -203,11 +217,12 @@ export function createBossDivision(
         const { affected } = await boss.deleteJob(queueOf(batch), [batch.claim], { db });
         if (affected === 0) return undefined;
         if (returnedIds.length > 0) {
-          await boss.insert(BATCHES, [{ data: { customerIds: returnedIds } }], { db });
+          const data = { customerIds: returnedIds, size: batchSize };
+          await boss.insert(BATCHES, [{ data }], { db });
         }
         if (keptIds.length === 0) return undefined;
         const id = crypto.randomUUID();
-        await boss.insert(RESTS, [{ id, data: { customerIds: keptIds } }], { db });
+        await boss.insert(RESTS, [{ id, data: { customerIds: keptIds, size: 1 } }], { db });
         // Nobody else sees it before it is taken. What comes along was left by a console that died: the next cut has it.
         const jobs = await boss.fetch(RESTS, { batchSize: ALL, db });
         await remove(boss, RESTS, jobs.filter((job) => job.id !== id), db);
@@ -221,8 +236,8 @@ export function createBossDivision(
   };
 }
 
-function all(customers: CutCustomer[], atMs: number): DueCustomer[] {
-  return customers.map(({ id }) => ({ id, atMs }));
+function all(customers: CutCustomer[], { startMs }: BeatWindow): DueCustomer[] {
+  return customers.map(({ id }) => ({ id, atMs: startMs }));
 }
 
 async function remove(boss: Boss, name: string, jobs: Job[], db: BossDatabase): Promise<void> {

@@ -11,9 +11,9 @@ export interface Batch {
 /** A customer as a beat is cut. */
 export interface CutCustomer {
   id: string;
-  /** The same for the same context identifier and token, and for others hardly ever. */
+  /** The same for the same context identifier and token, with or without an error, and for others hardly ever. */
   row: number;
-  /** Whether it was never logged on to, or failed the last time. */
+  /** Whether it was never logged on to, failed the last time, or was left over from the last beat. */
   isUrgent: boolean;
 }
 
@@ -22,6 +22,13 @@ export interface DueCustomer {
   id: string;
   /** From when on, by the database's clock. */
   atMs: number;
+}
+
+/** A beat that is cut, by the database's clock. */
+export interface BeatWindow {
+  startMs: number;
+  /** Where the last beat ended that was cut: the start, or earlier. */
+  fromMs: number;
 }
 
 /** A beat, by the database's clock. */

@@ -11,7 +11,11 @@ export interface BossDatabase {
 export interface Job {
   id: string;
   retryCount: number;
-  data: { customerIds: string[] };
+  data: {
+    customerIds: string[];
+    /** How many a batch has that was cut with it. */
+    size: number;
+  };
 }
 
 interface Through {

@@ -32,9 +32,15 @@ export async function readTickets(
 
 /**
  * Stores tickets in place of what was stored for the same customers, in one statement. Another console may do the same: what is
- * written later stays. Throws {@link DatabaseError}.
+ * written later stays; but where another is making a new one, that is the one that counts. Throws {@link DatabaseError}.
+ *
+ * @param claimant tells this console from others
  */
-export async function writeTickets(tickets: StoredTicket[], database: Database): Promise<void> {
+export async function writeTickets(
+  tickets: StoredTicket[],
+  claimant: string,
+  database: Database,
+): Promise<void> {
   const rows = tickets.map(({ id, sealed }) => ({
     id,
     sealed: Buffer.from(sealed).toString("base64"),
@@ -46,7 +52,9 @@ export async function writeTickets(tickets: StoredTicket[], database: Database):
     from jsonb_to_recordset(${database.json(rows)}) as ticket(id bigint, sealed text)
     order by id
     on conflict (customer_id) do update
-    set sealed = excluded.sealed, written_at = excluded.written_at, claimed_until = null`;
+    set sealed = excluded.sealed, written_at = excluded.written_at, claimed_by = null, claimed_until = null
+    where tickets.claimed_until is null or tickets.claimed_until < now()
+      or tickets.claimed_by = ${claimant}`;
   await runOnTickets(query, database);
 }
 

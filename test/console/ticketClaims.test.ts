@@ -89,7 +89,7 @@ for (const { name, start } of testDatabases) {
 
     await check("are made after its time where the console that was to make one died", async () => {
       const ids = (await sql`select id from customers`).map(({ id }) => `${id}`);
-      await claimTickets(ids, 60_000, database);
+      await claimTickets(ids, "a dead one", 60_000, database);
       const polling = poll(open());
       await new Promise((go) => setTimeout(go, 600));
       assert.equal(exchanges(), 0);
@@ -100,7 +100,7 @@ for (const { name, start } of testDatabases) {
 
     await check("are waited for no longer when the console is stopped", async () => {
       const ids = (await sql`select id from customers`).map(({ id }) => `${id}`);
-      await claimTickets(ids, 60_000, database);
+      await claimTickets(ids, "a dead one", 60_000, database);
       const giveUp = new AbortController();
       const polling = poll(open(giveUp.signal));
       giveUp.abort(new Error("stopped"));

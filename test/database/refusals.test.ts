@@ -146,7 +146,7 @@ for (const { name, start } of testDatabases) {
 
     await check("leave the tickets as they are, and outlive their clearing away", async () => {
       const [anna, bo] = ids as [string, string];
-      await writeTickets([{ id: anna, sealed: new Uint8Array([7]) }], database);
+      await writeTickets([{ id: anna, sealed: new Uint8Array([7]) }], "one", database);
       await sql`update tickets set written_at = now() - interval '6 h 59 min'`;
       await refuse(await refusalOf(anna), await refusalOf(bo));
       assert.deepEqual([...(await readTickets([anna, bo], database)).keys()], [anna]);

@@ -22,11 +22,15 @@ for (const { name, start } of testDatabases) {
 
     await t.test("are read as they were written, for the customers that are asked for", async () => {
       const all = Array.from({ length: 256 }, (_, byte) => byte);
-      await writeTickets([
-        { id: "3", sealed: bytes(...all) },
-        { id: "1", sealed: bytes(1) },
-        { id: "9007199254740993", sealed: bytes(0) },
-      ], database);
+      await writeTickets(
+        [
+          { id: "3", sealed: bytes(...all) },
+          { id: "1", sealed: bytes(1) },
+          { id: "9007199254740993", sealed: bytes(0) },
+        ],
+        "one",
+        database,
+      );
       const found = await readTickets(["1", "2", "3"], database);
       assert.deepEqual([...found.keys()].sort(), ["1", "3"]);
       assert.deepEqual([...found.get("3")!], all);
@@ -40,12 +44,12 @@ for (const { name, start } of testDatabases) {
         Array.from({ length: 500 }, (_, index) => ({ id: `${index + 1}`, sealed: bytes(byte) }));
       const another = openDatabase(databaseUrl);
       await Promise.all([
-        writeTickets(of(1), database),
-        writeTickets(of(2).reverse(), another),
-        writeTickets(of(3), database),
+        writeTickets(of(1), "one", database),
+        writeTickets(of(2).reverse(), "one", another),
+        writeTickets(of(3), "one", database),
       ]);
       await another.end();
-      await writeTickets([...of(4), { id: "500", sealed: bytes(4) }], database);
+      await writeTickets([...of(4), { id: "500", sealed: bytes(4) }], "one", database);
       const found = await readTickets(of(0).map(({ id }) => id), database);
       assert.deepEqual(new Set([...found.values()].map(([byte]) => byte)), new Set([4]));
       assert.equal(found.size, 500);
@@ -56,7 +60,7 @@ for (const { name, start } of testDatabases) {
       await sql`
         insert into customers (context_identifier, system_user_token)
         values ('Cust1', 'a'), ('Cust2', 'b')`;
-      await writeTickets(["1", "2", "3"].map((id) => ({ id, sealed: bytes(1) })), database);
+      await writeTickets(["1", "2", "3"].map((id) => ({ id, sealed: bytes(1) })), "one", database);
       await sql`update tickets set written_at = now() - interval '6 h 50 min' where customer_id = 1`;
       await sql`update tickets set written_at = now() - interval '7 h 10 min' where customer_id = 2`;
       await clearTickets(database);
@@ -119,11 +123,11 @@ for (const { name, start } of testDatabases) {
       await sql.unsafe(`grant select on tickets to ${role}`);
       assert.equal(await asRole((database) => addTickets(schema, database)), false);
       await assert.rejects(
-        asRole((database) => writeTickets([{ id: "1", sealed: bytes(1) }], database)),
+        asRole((database) => writeTickets([{ id: "1", sealed: bytes(1) }], "one", database)),
         /may not use the table «tickets» .*permission denied/,
       );
       await sql.unsafe(`grant insert, update, delete on tickets to ${role}`);
-      await asRole((database) => writeTickets([{ id: "1", sealed: bytes(1) }], database));
+      await asRole((database) => writeTickets([{ id: "1", sealed: bytes(1) }], "one", database));
       await asRole(clearTickets);
       await limited.end();
       await sql.unsafe(`drop owned by ${role}; drop role ${role};`);

@@ -83,7 +83,7 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
     createTicketStore(application, kept, database, { explain, monotonicMs, log });
   const turns = createTurns(32);
   const claimed = store !== undefined && shares
-    ? createTicketClaims(store, database!, requestTimeoutMs, turns.wait, giveUp)
+    ? createTicketClaims(store, database!, turns.wait, giveUp).claimed
     : undefined;
   const { call, logOn } = compose(
     application,
