@@ -57,6 +57,12 @@ test(
       return startCommand([...command, MAIN, "--share"], { ...settings, LOG_LEVEL: "warning" });
     }
 
+    // The slow one may be in hand at a beat's start, after its console was lost.
+    const quick = tenants.filter(({ contextIdentifier }) => contextIdentifier !== SLOW);
+    const times = (beat: number) =>
+      quick.map(({ contextIdentifier }) =>
+        calls.get(contextIdentifier)!.filter((at) => Math.floor(at / BEAT_MS) === beat).length
+      );
     const beatNow = () => Math.floor(Date.now() / BEAT_MS);
     const begins = (beat: number) => delay(beat * BEAT_MS - Date.now());
     /** Resolves amid a beat: when a third of its customers were called. */
@@ -67,8 +73,9 @@ test(
     }
 
     const [killed, frozen, stopped] = [start(node), start(deno), start(node)] as const;
-    // All have begun when each was in a beat from its start.
-    const first = beatNow() + 2;
+    // They have begun when all customers were called in one beat, once.
+    let first = beatNow() + 2;
+    while (await begins(first), !times(first - 1).every((n) => n === 1)) first++;
     await amid(first + 2);
     killed.kill();
     await amid(first + 4);
@@ -83,11 +90,7 @@ test(
     await begins(first + 10);
     const beats = Array.from({ length: 10 }, (_, index) => first + index);
 
-    const times = (beat: number) =>
-      tenants.map(({ contextIdentifier }) =>
-        calls.get(contextIdentifier)!.filter((at) => Math.floor(at / BEAT_MS) === beat).length
-      );
-    const calm = [0, 1, 3, 7, 8, 9].map((index) => first + index);
+    const calm = [0, 1, 7, 8, 9].map((index) => first + index);
     for (const beat of calm) {
       const each = times(beat);
       assert.deepEqual(

@@ -83,15 +83,17 @@ export function createConcurrency(
   }
 
   /** Silence alone does not go below what there is in calm: whoever is silent is known as slow, and has turns of its own. */
-  function halve(pressure: Pressure): void {
+  /** Gives whether it did. */
+  function halve(pressure: Pressure): boolean {
     waitWithMore(CALM_MS);
     const least = pressure === "busy" ? FEWEST : LEAST;
     const now = monotonicMs();
-    if (now < noHalvingBeforeMs || atOnce <= least) return;
+    if (now < noHalvingBeforeMs || atOnce <= least) return false;
     noHalvingBeforeMs = now + HALVING_MS;
     step = undefined;
     isForTrouble = true;
     set(Math.max(least, Math.floor(atOnce / 2)));
+    return true;
   }
 
   function measure(): void {

@@ -84,6 +84,7 @@ export function paced(
   }
 
   async function waitInLine(lane: Lane, { contextIdentifier, signal }: HttpRequest): Promise<void> {
+    signal?.throwIfAborted();
     const told = new Promise<boolean>((resolve) => {
       function tell(mayLeave: boolean): void {
         lane.line.splice(lane.line.indexOf(tell), 1);

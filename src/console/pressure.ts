@@ -12,29 +12,35 @@ const SEVERAL = 3;
 const PART = 1 / 16;
 /** Several are a noticeable share among so many requests for each of them: 2 %. */
 const REQUESTS_FOR_EACH = 50;
+/** For so many requests nothing more is heeded of a tenant that was heeded: it may be in trouble every now and then. */
+const HEEDED_REQUESTS = 20_000;
 /** Of how many it is remembered at most that they are in trouble. */
 const MOST_REMEMBERED = 10_000;
 
 /**
  * Watches requests for trouble that several tenants share. Each counts once, until it gets an answer again: a tenant that is
- * gone for good says nothing of how much may be asked of the others, however often it is tried.
+ * gone for good, or busy again and again, says little of how much may be asked of the others.
  *
  * @param atOnce how many tenants are worked on at once
- * @param onPressure is told each time that several different tenants have met trouble shortly one after the other
+ * @param onPressure is told each time that several different tenants have met trouble shortly one after the other; gives whether
+ *   it heeded that
  */
 export function createPressure(
   atOnce: () => number,
-  onPressure: (pressure: Pressure) => void,
+  onPressure: (pressure: Pressure) => boolean,
 ): { heeding(send: Send): Send } {
   let requests = 0;
   /** Who is in trouble, and at which host. */
   const inTrouble = new Set<string>();
+  /** Who was heeded, and with the how manieth request. */
+  const heeded = new Map<string, number>();
   /** Who got into trouble last, and with the how manieth request. */
   let last: { tenant: string; request: number }[] = [];
 
   function noteTrouble(tenant: string, host: string, pressure: Pressure): void {
     const key = keyOf(tenant, host);
-    if (inTrouble.has(key)) return;
+    const heededAt = heeded.get(tenant) ?? -Infinity;
+    if (inTrouble.has(key) || requests - heededAt < HEEDED_REQUESTS) return;
     if (inTrouble.size >= MOST_REMEMBERED) inTrouble.clear();
     inTrouble.add(key);
     const several = Math.max(SEVERAL, Math.ceil(atOnce() * PART));
@@ -43,8 +49,11 @@ export function createPressure(
     );
     last.push({ tenant, request: requests });
     if (last.length < several) return;
+    if (heeded.size >= MOST_REMEMBERED) heeded.clear();
+    const met = last;
     last = [];
-    onPressure(pressure);
+    if (!onPressure(pressure)) return;
+    for (const other of met) heeded.set(other.tenant, requests);
   }
 
   function noteAnswer({ contextIdentifier = "" }: HttpRequest, { host, status }: HttpAnswer): void {

@@ -152,6 +152,15 @@ describe("in trouble", () => {
     assert.deepEqual(numbers, [LEAST]);
   });
 
+  test("the same few that are busy at every poll, and else are not, are heeded once in a long time", async () => {
+    for (let count = 0; count < 10; count++) {
+      await ask(names(3), 503);
+      await ask(names(100), 200);
+      clock += POLL_MS;
+    }
+    assert.equal(atOnce(), 16);
+  });
+
   test("those who never get an answer count once", async () => {
     for (let count = 0; count < 5; count++) {
       await ask(names(10), 503);
