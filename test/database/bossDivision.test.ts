@@ -121,6 +121,46 @@ for (const { name, start } of testDatabases) {
       isEmbedded && "the embedded Postgres has one session",
     );
 
+    await check(
+      "as many are taken as were asked for, also after a batch that is smaller",
+      async () => {
+        const division = open();
+        await division.cut();
+        const [first] = await division.take(10);
+        await division.divide(first!, [], first!.customerIds.slice(0, 1));
+        const some = await division.take(first!.customerIds.length);
+        assert.equal(some.length, 1);
+        for (let taken; (taken = await division.take(first!.customerIds.length)).length > 0;) {
+          assert.equal(taken.length, 1);
+        }
+      },
+    );
+
+    await check(
+      "who is left over from a beat is due in the next one, whatever its moment",
+      async () => {
+        const database = openDatabase(databaseUrl);
+        let beats = 0;
+        const division = createBossDivision(database, BEAT_SECONDS, () => {}, (customers, beat) => {
+          const due = beats++ === 0 ? customers : customers.filter(({ isUrgent }) => isUrgent);
+          return due.map(({ id }) => ({ id, atMs: beat.startMs }));
+        });
+        opened.push({ division, database });
+        await sql`update customers set last_sync = now(), last_error = null`;
+        try {
+          await division.cut();
+          const [first] = await division.take(1);
+          await division.finish([first!]);
+          await passToNextBeat();
+          await division.cut();
+          const left = ids.filter((id) => !first!.customerIds.includes(id));
+          assert.deepEqual(customersOf(await takeAll(division)), left);
+        } finally {
+          await sql`update customers set last_sync = null`;
+        }
+      },
+    );
+
     await check("a beat that could not be cut is cut by who comes next", async () => {
       const division = open(BEAT_SECONDS, databaseUrl.replace(/(\?.*)?$/, "?max=1"));
       await division.cut();
