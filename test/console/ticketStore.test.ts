@@ -193,6 +193,18 @@ for (const { name, start } of testDatabases) {
       },
     );
 
+    await check("are void at another login host", async () => {
+      await pollAndStop(newConsole());
+      const options = { database, monotonicMs: () => monotonic, log, giveUp: never };
+      const elsewhere = createTestConsole({ ...standIn, loginUrl: "http://127.0.0.1:1" }, options);
+      for (const [console, isOpened] of [[newConsole(), true], [elsewhere, false]] as const) {
+        for await (const _ of console.store!.filled(loadAll()));
+        const sealed = new Uint8Array((await storedRows())[0]!.sealed);
+        const ticket = await console.store!.adopt(tenants[0]!, sealed);
+        assert.equal(ticket?.startsWith("7T:") ?? false, isOpened);
+      }
+    });
+
     await check("that a tenant refused are not taken again", async () => {
       await pollAndStop(newConsole());
       standIn.forgetTickets();
