@@ -49,6 +49,7 @@ export function createBossDivision(
   let starting: Promise<Boss> | undefined;
   /** How many customers one has, as far as is known. */
   let batchSize = 250;
+  let mostAtOnce = 1;
 
   async function start(): Promise<Boss> {
     const boss = await startBoss(database, tellTrouble);
@@ -171,11 +172,15 @@ export function createBossDivision(
     for (const customer of customers) customer.isUrgent ||= leftOver.has(customer.id);
     const due = dueAt(customers, beat);
     const size = batchSizeFor(due.length);
+    const most = Math.ceil(due.length / size / 16);
     const jobs = [];
     for (let from = 0; from < due.length; from += size) {
       const some = due.slice(from, from + size);
       const customerIds = some.map(({ id }) => id);
-      jobs.push({ data: { customerIds, size }, startAfter: new Date(some[0]!.atMs).toISOString() });
+      jobs.push({
+        data: { customerIds, size, most },
+        startAfter: new Date(some[0]!.atMs).toISOString(),
+      });
     }
     if (jobs.length > 0) await boss.insert(BATCHES, jobs, { db });
   }
@@ -188,9 +193,10 @@ export function createBossDivision(
     },
     take: (customers) =>
       asked(async (boss) => {
-        const count = Math.max(1, Math.floor(customers / batchSize));
+        const count = Math.max(1, Math.min(mostAtOnce, Math.floor(customers / batchSize)));
         const jobs = await boss.fetch(BATCHES, { batchSize: count });
         batchSize = jobs[0]?.data.size ?? batchSize;
+        mostAtOnce = jobs[0]?.data.most ?? mostAtOnce;
         return jobs.map((job) => toBatch(job, false));
       }),
     renew: (batches) =>
@@ -217,12 +223,14 @@ export function createBossDivision(
         const { affected } = await boss.deleteJob(queueOf(batch), [batch.claim], { db });
         if (affected === 0) return undefined;
         if (returnedIds.length > 0) {
-          const data = { customerIds: returnedIds, size: batchSize };
+          const data = { customerIds: returnedIds, size: batchSize, most: mostAtOnce };
           await boss.insert(BATCHES, [{ data }], { db });
         }
         if (keptIds.length === 0) return undefined;
         const id = crypto.randomUUID();
-        await boss.insert(RESTS, [{ id, data: { customerIds: keptIds, size: 1 } }], { db });
+        await boss.insert(RESTS, [{ id, data: { customerIds: keptIds, size: 1, most: 1 } }], {
+          db,
+        });
         // Nobody else sees it before it is taken. What comes along was left by a console that died: the next cut has it.
         const jobs = await boss.fetch(RESTS, { batchSize: ALL, db });
         await remove(boss, RESTS, jobs.filter((job) => job.id !== id), db);

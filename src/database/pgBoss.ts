@@ -15,6 +15,8 @@ export interface Job {
     customerIds: string[];
     /** How many a batch has that was cut with it. */
     size: number;
+    /** How many of these a console takes at once at most, so that there are some for the others. */
+    most: number;
   };
 }
 
