@@ -11,18 +11,18 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { countCustomers, loadCustomers } = await import("./database/loadCustomers.ts");
   const { recordResults } = await import("./database/recordResults.ts");
   const { createSigner } = await import("./superoffice/signToken.ts");
-  const { createCallWriter } = await import("./console/callWriter.ts");
+  const { createCallWriter } = await import("./console/requests/callWriter.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
-  const { createHttpClient } = await import("./console/httpClient.ts");
+  const { createHttpClient } = await import("./console/requests/httpClient.ts");
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
   const { createNobody } = await import("./console/nobody.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
-  const { createTenantStates } = await import("./console/tenantStates.ts");
-  const { createTickets } = await import("./console/tickets.ts");
-  const { createOwnTurns } = await import("./console/turns.ts");
+  const { createTenantStates } = await import("./console/kept/tenantStates.ts");
+  const { createTickets } = await import("./console/kept/tickets.ts");
+  const { createOwnTurns } = await import("./console/turns/turns.ts");
   const { createVisit } = await import("./console/visit.ts");
   const { createWork } = await import("./console/work.ts");
 
@@ -45,7 +45,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const tickets = createTickets(monotonicMs, log);
   const kept = { tickets, states: createTenantStates(run.pollMs, monotonicMs) };
   const store = run.storesTickets
-    ? (await import("./console/ticketStore.ts"))
+    ? (await import("./console/kept/ticketStore.ts"))
       .createTicketStore(target, kept, database, { explain, monotonicMs, log })
     : undefined;
 
@@ -54,7 +54,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     loadCustomers(database, monotonicMs, { ...which, withLastWork: work !== undefined });
   const tenantMs = once ? run.pollMs : run.tenantMs;
   const share = run.share && store
-    ? (await import("./console/openShare.ts"))
+    ? (await import("./console/share/openShare.ts"))
       .openShare({ ...run, tenantMs }, database, store, (ids) => load({ ids }), turns, surroundings)
     : undefined;
   const { pollMs, requestTimeoutMs } = run;

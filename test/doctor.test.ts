@@ -18,7 +18,7 @@ import { startTestStandIn } from "./support/testStandIn.ts";
 import { type TestDatabase, testDatabases } from "./support/testDatabase.ts";
 
 const DOCTOR = fileURLToPath(new URL("../src/doctor.ts", import.meta.url));
-const KEYS = new URL("../fixtures/keys/", import.meta.url);
+const KEYS = new URL("../fixtures/keys", import.meta.url);
 const CHECKS = [
   "runtime",
   "settings",

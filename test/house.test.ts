@@ -100,7 +100,7 @@ test("pg-boss is named in one place, where it is loaded for those who share the 
 test("pg-boss has the same version wherever it is named", async () => {
   const version = JSON.parse(await readFile(join(ROOT, "deno.json"), "utf8")).imports["pg-boss"]
     .replace("npm:", "");
-  for (const file of ["src/database/pgBoss.ts", "src/console/severalMachines.md"]) {
+  for (const file of ["src/database/pgBoss.ts", "src/console/share/severalMachines.md"]) {
     const text = await readFile(join(ROOT, file), "utf8");
     const named = [...text.matchAll(/pg-boss@[\d.]+\d/g)].map(([name]) => name);
     assert.deepEqual([...new Set(named)], [version], file);
@@ -121,9 +121,14 @@ test("no imports go in a circle", () => {
 
 const TESTED_ROOMS = ["superoffice", "database", "console", "program"];
 
+async function testsOf(room: string): Promise<string[]> {
+  const files = await readdir(join(ROOT, "test", room), { recursive: true });
+  return files.filter((file) => file.endsWith(".test.ts"));
+}
+
 test("the tests of a room lie in a folder of the same name, each by its file's name", async () => {
   for (const room of TESTED_ROOMS) {
-    for (const file of await readdir(join(ROOT, "test", room))) {
+    for (const file of await testsOf(room)) {
       await access(join(ROOT, "src", room, file.replace(".test.ts", ".ts")));
     }
   }
@@ -131,7 +136,7 @@ test("the tests of a room lie in a folder of the same name, each by its file's n
 
 test("the tests of a room start no console: they are the quick ones, which are run while one works", async () => {
   for (const room of TESTED_ROOMS) {
-    for (const file of await readdir(join(ROOT, "test", room))) {
+    for (const file of await testsOf(room)) {
       const source = await readFile(join(ROOT, "test", room, file), "utf8");
       assert.doesNotMatch(source, /\b(startConsole|startCommand|runConsole)\b/, file);
     }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { HELP } from "../src/program/commandLine.ts";
 import { emptyFolder, runConsole } from "./support/childConsole.ts";
 
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("..", import.meta.url);
 const read = (path: string) => readFile(new URL(path, ROOT), "utf8");
 
 test("the README's work script does its work on the demo's tenants", async () => {
@@ -25,7 +25,7 @@ const PAGES = [
   "src/program/operation.md",
   "src/program/security.md",
   "src/program/refusals.md",
-  "src/console/severalMachines.md",
+  "src/console/share/severalMachines.md",
   "test/bench/README.md",
 ];
 for (const page of PAGES) {

@@ -16,17 +16,17 @@ import {
 } from "../superoffice/logOn.ts";
 import type { Signer } from "../superoffice/signToken.ts";
 import type { Application } from "../superoffice/tenant.ts";
-import { type CallCounter, createCallCounter } from "./callCounter.ts";
+import { type CallCounter, createCallCounter } from "./requests/callCounter.ts";
 import type { Clock } from "./clock.ts";
 import { corrected } from "./corrected.ts";
 import { heldBack, type SharedTrouble } from "./heldBack.ts";
 import { mended } from "./mended.ts";
-import { paced, type SendWhenDue } from "./pace.ts";
-import { repeated } from "./repeated.ts";
-import type { TicketClaims } from "./ticketClaims.ts";
-import type { Kept } from "./ticketRow.ts";
-import type { TicketStore } from "./ticketStore.ts";
-import type { Turns } from "./turns.ts";
+import { paced, type SendWhenDue } from "./requests/pace.ts";
+import { repeated } from "./requests/repeated.ts";
+import type { TicketClaims } from "./share/ticketClaims.ts";
+import type { Kept } from "./kept/ticketRow.ts";
+import type { TicketStore } from "./kept/ticketStore.ts";
+import type { Turns } from "./turns/turns.ts";
 import type { Telemetry } from "./wanted.ts";
 import { createWatch } from "./watched.ts";
 

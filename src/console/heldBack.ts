@@ -1,7 +1,7 @@
 import type { Logger } from "@logtape/logtape";
 import { SharedTroubleError } from "./errors.ts";
 import { kindOfTrouble } from "./kindOfTrouble.ts";
-import type { Turns } from "./turns.ts";
+import type { Turns } from "./turns/turns.ts";
 import { createWitness } from "./witness.ts";
 
 /** How many failures in a row make it likely that it is not the customers. */

@@ -1,10 +1,10 @@
 import type { Logger } from "@logtape/logtape";
 import type { Customer } from "../database/loadCustomers.ts";
-import type { Concurrency } from "./concurrency.ts";
+import type { Concurrency } from "./turns/concurrency.ts";
 import type { SharedTrouble } from "./heldBack.ts";
 import type { Memory } from "./memory.ts";
 import { type PollSummary, sentenceOf } from "./pollSummary.ts";
-import type { Turn, Turns } from "./turns.ts";
+import type { Turn, Turns } from "./turns/turns.ts";
 import type { Visit } from "./visit.ts";
 import type { Explanation, Progress, Span, Telemetry } from "./wanted.ts";
 

@@ -1,4 +1,4 @@
-import type { Concurrency } from "./concurrency.ts";
+import type { Concurrency } from "./turns/concurrency.ts";
 import type { Outcome } from "./visit.ts";
 
 /** What one poll came to; those whose work failed were logged on to, and count as such, too. */

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { proxyFor } from "../console/proxies.ts";
+import { proxyFor } from "../console/requests/proxies.ts";
 import { SettingsError } from "../program/errors.ts";
 import { faultOfKeyNames, readKey } from "../program/readKey.ts";
 import { type InspectedSettings, inspectSettings } from "../program/settings.ts";

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { createHttpClient } from "../console/httpClient.ts";
+import { createHttpClient } from "../console/requests/httpClient.ts";
 import type { Secrets } from "../console/wanted.ts";
 import { openDatabase } from "../database/connection.ts";
 import { inspectSettings } from "../program/settings.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Proxies, Proxy } from "../console/proxies.ts";
+import type { Proxies, Proxy } from "../console/requests/proxies.ts";
 
 const proxy = z.string().transform((address, context): Proxy => {
   const read = readProxy(address);

@@ -4,7 +4,7 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import type { Logger } from "@logtape/logtape";
-import { proxyFor } from "../console/proxies.ts";
+import { proxyFor } from "../console/requests/proxies.ts";
 import { whoIsAtWork } from "../console/atWork.ts";
 import type { Explanation, Progress, Secrets, Telemetry } from "../console/wanted.ts";
 import type { LoadedWork } from "../console/work.ts";
@@ -246,7 +246,7 @@ async function findWhatSharingNeeds({ share }: RunSettings, customers: string[])
 async function loadOwnWork({ work, proxies }: RunSettings): Promise<LoadedWork | undefined> {
   if (work === undefined) return undefined;
   if (proxies !== undefined) {
-    const { sendFetchThrough } = await import("../console/globalFetch.ts");
+    const { sendFetchThrough } = await import("../console/requests/globalFetch.ts");
     sendFetchThrough(proxies);
   }
   const { loadWork } = await import("./loadWork.ts");

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Proxies } from "../console/proxies.ts";
+import type { Proxies } from "../console/requests/proxies.ts";
 import { PrivateKeyError } from "../superoffice/errors.ts";
 import type { Application } from "../superoffice/tenant.ts";
 import { isLoopback } from "../superoffice/trustedHost.ts";

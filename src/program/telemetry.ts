@@ -1,4 +1,4 @@
-import type { Proxies } from "../console/proxies.ts";
+import type { Proxies } from "../console/requests/proxies.ts";
 import type { Counter, Telemetry } from "../console/wanted.ts";
 import type { Redact } from "./redact.ts";
 

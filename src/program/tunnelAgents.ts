@@ -1,8 +1,8 @@
 import type { Duplex } from "node:stream";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import type { Proxies } from "../console/proxies.ts";
-import { createConnector } from "../console/tunnel.ts";
+import type { Proxies } from "../console/requests/proxies.ts";
+import { createConnector } from "../console/requests/tunnel.ts";
 
 /**
  * Gives, by an address's protocol, the agent for the platform's `http` and `https` that connects as {@link createConnector}

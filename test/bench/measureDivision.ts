@@ -1,11 +1,11 @@
 // How long it takes to divide a beat, and what that asks of Postgres: by pg-boss, and by plain leases.
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
-import { createShare } from "../../src/console/share.ts";
+import { createShare } from "../../src/console/share/share.ts";
 import { createBossDivision } from "../../src/database/bossDivision.ts";
 import { openDatabase } from "../../src/database/connection.ts";
 import { loadCustomers } from "../../src/database/loadCustomers.ts";
-import { createTurns } from "../../src/console/turns.ts";
+import { createTurns } from "../../src/console/turns/turns.ts";
 import { createLeases } from "./leases.ts";
 
 export interface DividedBeat {

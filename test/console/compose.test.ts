@@ -10,7 +10,7 @@ import type { Signer } from "../../src/superoffice/signToken.ts";
 import type { Principal } from "../../src/superoffice/callTenant.ts";
 import { SigningError, TenantNotRunningError } from "../../src/superoffice/errors.ts";
 import { closeLog } from "../../src/program/log.ts";
-import { TICKET_LIFETIME_MS } from "../../src/console/tickets.ts";
+import { TICKET_LIFETIME_MS } from "../../src/console/kept/tickets.ts";
 import { type JsonLine, openJsonLog } from "../support/jsonLog.ts";
 import { CLIENT_SECRET, makeTenants } from "../support/sampleTenants.ts";
 import {

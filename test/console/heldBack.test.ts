@@ -6,7 +6,7 @@ import { heldBack } from "../../src/console/heldBack.ts";
 import { createMemory } from "../../src/console/memory.ts";
 import { createPoll } from "../../src/console/poll.ts";
 import type { CustomersResult } from "../../src/console/resultWriter.ts";
-import { createTurns } from "../../src/console/turns.ts";
+import { createTurns } from "../../src/console/turns/turns.ts";
 import { createVisit } from "../../src/console/visit.ts";
 import type { Customer } from "../../src/database/loadCustomers.ts";
 import { explain } from "../../src/program/explain.ts";

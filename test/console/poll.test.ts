@@ -24,7 +24,7 @@ import type { LoggedOn } from "../../src/superoffice/logOn.ts";
 import { createMemory, type Memory } from "../../src/console/memory.ts";
 import { createNobody } from "../../src/console/nobody.ts";
 import { createPoll, type Poll } from "../../src/console/poll.ts";
-import { createTurns } from "../../src/console/turns.ts";
+import { createTurns } from "../../src/console/turns/turns.ts";
 import { createVisit, type RunWork } from "../../src/console/visit.ts";
 import { explain } from "../../src/program/explain.ts";
 import type { CustomersResult } from "../../src/console/resultWriter.ts";

@@ -1,0 +1,63 @@
+// The parts of a console that shares the work, and of no other.
+import type { Logger } from "@logtape/logtape";
+import type { Backoff } from "../backoff.ts";
+import { createDueInBeat } from "./dueInBeat.ts";
+import { createShare, type Share } from "./share.ts";
+import { createSharedBackoff } from "./sharedBackoff.ts";
+import { createTicketClaims, type TicketClaims } from "./ticketClaims.ts";
+import type { TicketStore } from "../kept/ticketStore.ts";
+import type { Turns } from "../turns/turns.ts";
+import { createBossDivision } from "../../database/bossDivision.ts";
+import type { Database } from "../../database/connection.ts";
+import type { Customer } from "../../database/loadCustomers.ts";
+import type { Intervals } from "../scheduled.ts";
+import type { Explanation } from "../wanted.ts";
+
+/** What a share takes from around it. */
+export interface ShareSurroundings {
+  explain: (error: unknown) => Explanation;
+  log: Logger;
+  /** Gives back at once what is not begun. */
+  stop: AbortSignal;
+  /** Ends what is under way. */
+  giveUp: AbortSignal;
+}
+
+/** What a console that shares the work goes by. */
+export interface OpenShare extends Share {
+  /** Known to all consoles. */
+  backoff: Backoff;
+  claimed: TicketClaims["claimed"];
+}
+
+/**
+ * Opens this console's share of the customers; the database is asked when the first beat begins.
+ *
+ * @param load gives the active ones of these customers
+ */
+export function openShare(
+  { pollMs: beatMs, tenantMs }: Intervals,
+  database: Database,
+  store: TicketStore,
+  load: (customerIds: string[]) => AsyncIterable<Customer[]>,
+  { wait }: Turns,
+  { explain, log, stop, giveUp }: ShareSurroundings,
+): OpenShare {
+  const tellTrouble = (error: Error) =>
+    log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
+  const dueAt = tenantMs === beatMs ? undefined : createDueInBeat(beatMs, tenantMs);
+  const division = createBossDivision(database, beatMs / 1000, tellTrouble, dueAt);
+  const monotonicMs = () => performance.now();
+  const share = createShare(division, load, beatMs, monotonicMs, stop, { explain, log });
+  const backoff = createSharedBackoff(beatMs, database, { explain, log });
+  const claims = createTicketClaims(store, database, wait, giveUp);
+  return {
+    ...share,
+    async leave() {
+      await Promise.all([backoff.flush(), claims.end()]);
+      await share.leave();
+    },
+    backoff,
+    claimed: claims.claimed,
+  };
+}
