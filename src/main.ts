@@ -11,13 +11,13 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { countCustomers, loadCustomers } = await import("./database/loadCustomers.ts");
   const { recordResults } = await import("./database/recordResults.ts");
   const { createSigner } = await import("./superoffice/signToken.ts");
+  const { noStore, openAlone } = await import("./console/alone.ts");
   const { createCallWriter } = await import("./console/requests/callWriter.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
   const { createHttpClient } = await import("./console/requests/httpClient.ts");
   const { everySoOften } = await import("./console/loop.ts");
   const { createMemory } = await import("./console/memory.ts");
-  const { createNobody } = await import("./console/nobody.ts");
   const { createPoll } = await import("./console/poll.ts");
   const { createResultWriter } = await import("./console/resultWriter.ts");
   const { createTenantStates } = await import("./console/kept/tenantStates.ts");
@@ -42,28 +42,29 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     { explain, secrets, log },
   );
 
+  // What is kept of tenants: in memory, and where it outlives the process, in the database.
   const tickets = createTickets(monotonicMs, log);
   const kept = { tickets, states: createTenantStates(run.pollMs, monotonicMs) };
   const store = run.storesTickets
     ? (await import("./console/kept/ticketStore.ts"))
       .createTicketStore(target, kept, database, { explain, monotonicMs, log })
-    : undefined;
+    : noStore;
 
-  // Who is taken from the table, and what is remembered of whom.
+  // Who is taken from the table: the active customers, or those named, or a share of them; and what is remembered of whom.
+  const findNamed = customers.length > 0
+    ? (await import("./program/findNamed.ts")).createNamed(customers, database)
+    : () => Promise.resolve(undefined);
   const load = (which: Which) =>
     loadCustomers(database, monotonicMs, { ...which, withLastWork: work !== undefined });
-  const tenantMs = once ? run.pollMs : run.tenantMs;
-  const share = run.share && store
-    ? (await import("./console/share/openShare.ts"))
-      .openShare({ ...run, tenantMs }, database, store, (ids) => load({ ids }), turns, surroundings)
-    : undefined;
   const { pollMs, requestTimeoutMs } = run;
-  const whole = createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, share?.backoff);
-  let memory = share?.noting(whole) ?? whole;
-  if (share === undefined && tenantMs > pollMs) {
-    const { scheduled } = await import("./console/scheduled.ts");
-    memory = scheduled(whole, run, stop, monotonicMs);
-  }
+  const intervals = { pollMs, tenantMs: once ? pollMs : run.tenantMs };
+  const taking = run.share
+    ? (await import("./console/share/openShare.ts"))
+      .openShare(intervals, database, store, (ids) => load({ ids }), turns, surroundings)
+    : await openAlone(intervals, load, monotonicMs, surroundings);
+  const memory = taking.noting(
+    createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, taking.backoff),
+  );
 
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
@@ -73,7 +74,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     target,
     run,
     means,
-    { ...kept, store, claimed: share?.claimed },
+    { ...kept, store, claimed: taking.claimed },
     giveUp,
     turns,
   );
@@ -90,22 +91,17 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     around,
   );
 
-  // Take the active customers, or those named, and visit each.
-  const findNamed = customers.length > 0
-    ? (await import("./program/findNamed.ts")).createNamed(customers, database)
-    : undefined;
-  const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
+  // Take the customers, and visit each.
+  const progress = showProgress?.(async () => countCustomers(database, await findNamed()));
   const takeCalls = calls.takeCount;
-  const parts = { visit, takeNews, takeCalls, takeChange, settle: store?.settle, progress };
-  const tellIfNobody = createNobody(log);
+  const parts = { visit, takeNews, takeCalls, takeChange, settle: store.settle, progress };
   const takeAll = createPoll(parts, turns, { ...around, explain, monotonicMs }, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
     pollBegins();
     // The script's next run goes on from its last one.
     if (work !== undefined) await results.write();
-    const pages = share?.customers() ?? tellIfNobody(load({ only: await findNamed?.() }));
-    return await takeAll(store?.filled(pages) ?? pages);
+    return await takeAll(store.filled(taking.customers(await findNamed())));
   };
 
   try {
@@ -114,11 +110,11 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
       return await results.flush() && complete && failed + workFailed === 0;
     }
     // Every so often.
-    await everySoOften(poll, run.pollMs, stop, monotonicMs, share?.nextBeat);
+    await everySoOften(poll, pollMs, stop, monotonicMs, taking.nextBeat);
     return true;
   } finally {
-    await Promise.all([results.flush(), callWriter.flush(), store?.flush()]);
-    await share?.leave();
+    await Promise.all([results.flush(), callWriter.flush(), store.flush()]);
+    await taking.leave();
     await database.end({ timeout: 1 });
   }
 });

@@ -56,10 +56,10 @@ export interface Means {
 
 /** What is kept of tenants from one log-on to the next. */
 export interface Keeping extends Kept {
-  /** Undefined where memory alone keeps it. */
-  store: TicketStore | undefined;
-  /** Undefined where no other console makes tickets. */
-  claimed: TicketClaims["claimed"] | undefined;
+  /** What outlives the process. */
+  store: Pick<TicketStore, "noted">;
+  /** Makes a ticket where no other console makes it. */
+  claimed: TicketClaims["claimed"];
 }
 
 /** What a composition gives. */
@@ -115,15 +115,13 @@ export function compose(
     );
   };
   const heldTicket = heldBack(corrected(makeTicketAt, clock, log), held, giveUp, log);
-  const getTicket = heldTicket.witnessed(
-    tickets.kept(claimed?.(heldTicket.step) ?? heldTicket.step),
-  );
+  const getTicket = heldTicket.witnessed(tickets.kept(claimed(heldTicket.step)));
   const watchedCall: CallTenant = watched(
     (_tenant, _access, { purpose = "tenant called" }) => purpose,
     plainCall,
     failureOf,
   );
-  const callTenant = states.forgottenWhenUnreachable(store?.noted(watchedCall) ?? watchedCall);
+  const callTenant = states.forgottenWhenUnreachable(store.noted(watchedCall));
 
   // The whole is mended.
   const call = mended(tickets.renewedByUse(makeCall(readTenantState, getTicket, callTenant)), {

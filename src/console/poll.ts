@@ -35,8 +35,8 @@ export interface PollParts {
   takeNews: () => SharedTrouble | undefined;
   /** How many calls were made since it was last asked. */
   takeCalls: () => number;
-  /** What is to be done before a poll counts as done; undefined where nothing is. */
-  settle: (() => Promise<void>) | undefined;
+  /** Does what is to be done before a poll counts as done. */
+  settle: () => Promise<void>;
   /** Undefined where nobody looks. */
   progress: Progress | undefined;
   /** How many tenants are worked on at once from now on, where that has changed. */
@@ -127,7 +127,7 @@ export function createPoll(
 
     async function finish(): Promise<PollSummary> {
       await Promise.all(inHand);
-      await settle?.();
+      await settle();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
       const summary = { ...counts, calls: takeCalls(), complete, durationMs };

@@ -83,7 +83,8 @@ function setUp(concurrency: number): void {
   const record = (result: CustomersResult) => recorded.push(result);
   const visit = createVisit({ logOn, work: undefined, record, explain, monotonicMs }, around);
   const takeCalls = () => 0;
-  const [progress, settle] = [undefined, undefined];
+  const progress = undefined;
+  const settle = () => Promise.resolve();
   const takeChange = () => undefined;
   const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
   const takeAll = createPoll(

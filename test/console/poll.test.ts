@@ -22,7 +22,7 @@ import { closeLog } from "../../src/program/log.ts";
 import type { Tenant } from "../../src/superoffice/tenant.ts";
 import type { LoggedOn } from "../../src/superoffice/logOn.ts";
 import { createMemory, type Memory } from "../../src/console/memory.ts";
-import { createNobody } from "../../src/console/nobody.ts";
+import { openAlone } from "../../src/console/alone.ts";
 import { createPoll, type Poll } from "../../src/console/poll.ts";
 import { createTurns } from "../../src/console/turns/turns.ts";
 import { createVisit, type RunWork } from "../../src/console/visit.ts";
@@ -92,7 +92,8 @@ function setUp(concurrency: number, work?: RunWork): void {
     calls = 0;
     return taken;
   };
-  const [progress, settle] = [undefined, undefined];
+  const progress = undefined;
+  const settle = () => Promise.resolve();
   const takeChange = () => undefined;
   const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
   takeAll = createPoll(
@@ -194,8 +195,10 @@ describe("a poll", () => {
 
   test("without customers is done at once, and that nobody is active is said once until somebody is", async () => {
     const told = () => lines.filter(({ message }) => message.startsWith("No customer is active"));
-    const tellIfNobody = createNobody(log);
-    loadCustomers = () => tellIfNobody(loadAll());
+    const intervals = { pollMs: POLL, tenantMs: POLL };
+    const around = { log, stop: new AbortController().signal };
+    const { customers: taken } = await openAlone(intervals, loadAll, () => clock, around);
+    loadCustomers = () => taken(undefined);
     const some = customers;
     customers = [];
     assert.deepEqual(await poll(), { ...nothing, complete: true });

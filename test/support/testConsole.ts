@@ -10,12 +10,13 @@ import { createTickets } from "../../src/console/kept/tickets.ts";
 import { createTenantFetch } from "../../src/console/tenantFetch.ts";
 import { createTicketClaims } from "../../src/console/share/ticketClaims.ts";
 import { createTurns } from "../../src/console/turns/turns.ts";
+import { noStore } from "../../src/console/alone.ts";
 import { createTicketStore, type TicketStore } from "../../src/console/kept/ticketStore.ts";
 import type { Telemetry } from "../../src/console/wanted.ts";
 import type { Database } from "../../src/database/connection.ts";
 import { explain } from "../../src/program/explain.ts";
 import type { Send } from "../../src/superoffice/http.ts";
-import type { LogOn } from "../../src/superoffice/logOn.ts";
+import type { GetTicket, LogOn } from "../../src/superoffice/logOn.ts";
 import { importPrivateKey } from "../../src/superoffice/privateKey.ts";
 import type { Application } from "../../src/superoffice/tenant.ts";
 import { createSigner, type Signer } from "../../src/superoffice/signToken.ts";
@@ -84,12 +85,12 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
   const turns = createTurns(32);
   const claimed = store !== undefined && shares
     ? createTicketClaims(store, database!, turns.wait, giveUp).claimed
-    : undefined;
+    : (newTicket: GetTicket) => newTicket;
   const { call, logOn } = compose(
     application,
     { pollMs: 15_000, requestTimeoutMs, reuseTickets: reusesTickets, callsPerSecond },
     { sign, send: around(noting), clock, monotonicMs, log, telemetry },
-    { ...kept, store, claimed },
+    { ...kept, store: store ?? noStore, claimed },
     giveUp,
     turns,
   );

@@ -26,7 +26,7 @@ import type { Explanation } from "../wanted.ts";
 /** Joins what memory keeps to what the database stores. */
 export interface TicketStore {
   /** Passes the pages on, each as soon as memory has what is stored for it. */
-  filled(pages: AsyncIterable<Customer[]>): AsyncGenerator<Customer[], void>;
+  filled(pages: AsyncIterable<Customer[]>): AsyncIterable<Customer[]>;
   /** Has stored before each call what is new of what it is made with, and takes no ticket again that was refused. */
   noted(callTenant: CallTenant): CallTenant;
   /** Has stored the new tickets, but waits for no database that is slow. */

@@ -1,10 +1,10 @@
 // The parts of a console that shares the work, and of no other.
 import type { Logger } from "@logtape/logtape";
-import type { Backoff } from "../backoff.ts";
+import type { Taking } from "../alone.ts";
 import { createDueInBeat } from "./dueInBeat.ts";
-import { createShare, type Share } from "./share.ts";
+import { createShare } from "./share.ts";
 import { createSharedBackoff } from "./sharedBackoff.ts";
-import { createTicketClaims, type TicketClaims } from "./ticketClaims.ts";
+import { createTicketClaims } from "./ticketClaims.ts";
 import type { TicketStore } from "../kept/ticketStore.ts";
 import type { Turns } from "../turns/turns.ts";
 import { createBossDivision } from "../../database/bossDivision.ts";
@@ -23,13 +23,6 @@ export interface ShareSurroundings {
   giveUp: AbortSignal;
 }
 
-/** What a console that shares the work goes by. */
-export interface OpenShare extends Share {
-  /** Known to all consoles. */
-  backoff: Backoff;
-  claimed: TicketClaims["claimed"];
-}
-
 /**
  * Opens this console's share of the customers; the database is asked when the first beat begins.
  *
@@ -42,7 +35,7 @@ export function openShare(
   load: (customerIds: string[]) => AsyncIterable<Customer[]>,
   { wait }: Turns,
   { explain, log, stop, giveUp }: ShareSurroundings,
-): OpenShare {
+): Taking {
   const tellTrouble = (error: Error) =>
     log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
   const dueAt = tenantMs === beatMs ? undefined : createDueInBeat(beatMs, tenantMs);

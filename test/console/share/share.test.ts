@@ -235,7 +235,7 @@ function pollOf({ memory, stop }: Console, visit: (customer: Customer) => Promis
     takeNews: () => undefined,
     takeCalls: () => 0,
     takeChange: () => undefined,
-    settle: undefined,
+    settle: () => Promise.resolve(),
     progress: undefined,
   };
   const around = { memory, explain, telemetry: undefined, monotonicMs: () => clock, log };
