@@ -24,6 +24,8 @@ export interface ConsoleChild {
   /** The most memory that the process held, in MB. */
   peakMb(): number;
   stop(): Promise<void>;
+  /** Ends it with SIGKILL. */
+  kill(): Promise<void>;
 }
 
 export interface ConsoleOptions {
@@ -85,6 +87,14 @@ export function startConsoleChild(
     }
   }
 
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    process.off("exit", endWithBench);
+    child.kill(signal);
+    await ended;
+    closeSync(log);
+    await rm(cwd, { recursive: true });
+  }
+
   return {
     async polls(count) {
       while (found.length < count) {
@@ -98,13 +108,8 @@ export function startConsoleChild(
       const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
       return Number(status.match(/VmHWM:\s+(\d+) kB/)?.[1]) / 1024;
     },
-    async stop() {
-      process.off("exit", endWithBench);
-      child.kill("SIGTERM");
-      await ended;
-      closeSync(log);
-      await rm(cwd, { recursive: true });
-    },
+    stop: () => end("SIGTERM"),
+    kill: () => end("SIGKILL"),
   };
 }
 
