@@ -1,6 +1,7 @@
 // The Postgres job queue, which consoles that share the work need, and others do not.
 import type postgres from "postgres";
 import { type Database, DatabaseError, explainDatabaseError, runQuery } from "./connection.ts";
+import { findTicketTableError } from "./ticketTable.ts";
 
 /** Where its statements go. */
 export interface BossDatabase {
@@ -62,6 +63,10 @@ interface Package {
 export const PG_BOSS = "pg-boss@12.38.0";
 
 const SCHEMA = "pgboss";
+const REMEDY =
+  "Have a database administrator run what this prints: npm run --silent customers -- share-sql";
+
+const NO_RIGHT = "42501";
 
 /** The package is not there, or is another one than expected. */
 export class PgBossMissingError extends Error {
@@ -192,17 +197,23 @@ export async function startBoss(
     return boss;
   } catch (error) {
     await boss.stop({ graceful: false }).catch(() => {});
-    throw explainStart(error, database);
+    throw explainShareError(error, database);
   }
 }
 
-function explainStart(error: unknown, database: Database): DatabaseError {
-  const { code } = error as { code?: string };
-  if (code !== "42501") return explainDatabaseError(error, database);
+/** Says what is wrong, and what to do, for an error of a statement by which consoles share the work. */
+export function explainShareError(error: unknown, database: Database): DatabaseError {
+  const { code, message } = error as { code?: string; message: string };
+  const ofTickets = findTicketTableError(error, database);
+  if (ofTickets !== undefined) return ofTickets;
+  // Of what is not pg-boss's, the customers alone are read.
+  if (code !== NO_RIGHT || /\bcustomers\b/.test(message)) {
+    return explainDatabaseError(error, database);
+  }
   const { user, database: name } = database.options;
   return new DatabaseError(
-    `The user «${user}» may not make or use the schema «${SCHEMA}» in «${name}», through which consoles share the work`,
-    "Have a database administrator run what npm run customers -- share-sql prints.",
+    `The user «${user}» may not make or use the schema «${SCHEMA}» in «${name}», through which consoles share the work: ${message}`,
+    REMEDY,
     { cause: error },
   );
 }

@@ -321,7 +321,7 @@ for (const { name, start } of testDatabases) {
             assert.match(error.message, new RegExp(`user «${role}» may not make .* «pgboss» in «`));
             assert.match(
               error.remedy,
-              /administrator run what npm run customers -- share-sql prints/,
+              /administrator run what this prints: npm run --silent customers -- share-sql/,
             );
             return true;
           });
