@@ -81,26 +81,59 @@ export class PgBossMissingError extends Error {
 export async function loadPgBoss(): Promise<Package> {
   // By a name that is not looked for before: who does not share the work has no such package.
   const name = "pg-boss";
-  const needs = `Sharing the work needs the package ${PG_BOSS}`;
   const found: Package = await import(name).catch((cause) => {
-    throw new PgBossMissingError(needs, { cause });
+    throw new PgBossMissingError(NEEDS, { cause });
   });
   if (typeof found.PgBoss === "function" && typeof found.getConstructionPlans === "function") {
     return found;
   }
-  throw new PgBossMissingError(`${needs}; the one that is installed is of another version`);
+  throw otherVersion();
+}
+
+const NEEDS = `Sharing the work needs the package ${PG_BOSS}`;
+
+function otherVersion(): PgBossMissingError {
+  return new PgBossMissingError(`${NEEDS}; the one that is installed is of another version`);
 }
 
 /**
- * The SQL that makes what it needs, for a database administrator to run where the console's user may not. Throws
+ * The SQL that makes what it needs, for a database administrator to run where the console's user may not; safe to run twice. Throws
  * {@link PgBossMissingError}.
  */
-export async function pgBossSql({ options: { user } }: Database): Promise<string> {
+export async function pgBossSql({ options }: Database): Promise<string> {
   const { getConstructionPlans } = await loadPgBoss();
-  return `${getConstructionPlans(SCHEMA).trim()}
-grant usage on schema ${SCHEMA} to "${user}";
-grant select, insert, update, delete on all tables in schema ${SCHEMA} to "${user}";
-grant execute on all functions in schema ${SCHEMA} to "${user}";
+  // One statement is a transaction of its own, and may look first whether there is something to do.
+  const construction = getConstructionPlans(SCHEMA).trim()
+    .replace(/^BEGIN;\s*/, "").replace(/\s*COMMIT;$/, "");
+  const [, version] = construction.match(/INTO pgboss\.version\(version\) VALUES \('(\d+)'\)/) ??
+    [];
+  if (version === undefined) throw otherVersion();
+  const user = `"${options.user.replaceAll('"', '""')}"`;
+  return `-- Makes the schema ${SCHEMA} of ${PG_BOSS}, through which consoles share the work, and lets use it:
+-- ${
+    user.replace(/\s/g, " ")
+  }, the user in DATABASE_URL where this was printed. For another console's user, put its name in place of that
+-- in the last three lines. Safe to run twice.
+do $share$
+declare
+  found int;
+begin
+  if to_regclass('${SCHEMA}.version') is null then
+    execute $construction$
+${construction}
+$construction$;
+    return;
+  end if;
+  select version into found from ${SCHEMA}.version;
+  if found <> ${version} then
+    raise exception 'The schema ${SCHEMA} is there in version %, and this is for version ${version}', found
+    using hint = 'Stop the consoles that share the work, run: drop schema ${SCHEMA} cascade; and then this again.';
+  end if;
+end
+$share$;
+grant usage on schema ${SCHEMA} to ${user};
+grant select, insert, update, delete on all tables in schema ${SCHEMA} to ${user};
+grant execute on all functions in schema ${SCHEMA} to ${user};
 `;
 }
 

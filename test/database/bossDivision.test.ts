@@ -327,9 +327,12 @@ for (const { name, start } of testDatabases) {
           });
           await database`select 1`;
         }
-        const administrator = await sql.reserve();
-        await administrator.unsafe(await pgBossSql(database));
-        administrator.release();
+        const text = await pgBossSql(database);
+        assert.match(text, new RegExp(`^-- .*\n-- "${role}", the user in DATABASE_URL`));
+        for (let time = 0; time < 2; time++) await sql.unsafe(text);
+        await sql`update pgboss.version set version = 3`;
+        await assert.rejects(sql.unsafe(text), /pgboss is there in version 3, .* for version \d+$/);
+        await sql`update pgboss.version set version = ${text.match(/for version (\d+)/)![1]!}`;
         await division.cut();
         const batches = await takeAll(division);
         assert.deepEqual(customersOf(batches), ids);
