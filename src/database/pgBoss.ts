@@ -234,6 +234,50 @@ export async function startBoss(
   }
 }
 
+/** What consoles share the work through, as it was found. */
+export interface InspectedShare {
+  /** Whether the schema is there. */
+  isMade: boolean;
+  /** Why it cannot be made or used. */
+  fault: DatabaseError | undefined;
+}
+
+/** Looks whether pg-boss is there and may be used; changes nothing. Throws {@link PgBossMissingError} and {@link DatabaseError}. */
+export async function inspectShare(database: Database): Promise<InspectedShare> {
+  await loadPgBoss();
+  const query = database<{ isMade: boolean; lack: string | null }[]>`
+    with found as (
+      select count(pg_class.oid) filter (where relname = 'version') > 0 as "isMade",
+        has_schema_privilege(pg_namespace.oid, 'usage') as "isOpen",
+        has_schema_privilege(pg_namespace.oid, 'create') as "isFree",
+        bool_and(relkind not in ('r', 'p') or has_table_privilege(pg_class.oid, 'select')
+          and has_table_privilege(pg_class.oid, 'insert') and has_table_privilege(pg_class.oid, 'update')
+          and has_table_privilege(pg_class.oid, 'delete')) as "hasRights"
+      from pg_namespace left join pg_class on relnamespace = pg_namespace.oid
+      where nspname = ${SCHEMA}
+      group by pg_namespace.oid
+    )
+    select coalesce("isMade", false) as "isMade", case
+      when "isMade" is null then
+        case when not has_database_privilege(current_database(), 'create') then 'there is none yet, and it may not make one' end
+      when not "isOpen" then 'it may not use it'
+      when not "isMade" then case when not "isFree" then 'it may not make tables in it' end
+      when not "hasRights" then 'it may not read and write all its tables'
+    end as lack
+    from (select) as one left join found on true`;
+  const [{ isMade, lack } = { isMade: false, lack: null }] = await runQuery(query, database);
+  return { isMade, fault: lack === null ? undefined : noShare(lack, database) };
+}
+
+function noShare(why: string, database: Database, cause?: unknown): DatabaseError {
+  const { user, database: name } = database.options;
+  return new DatabaseError(
+    `The user «${user}» may not make or use the schema «${SCHEMA}» in «${name}», through which consoles share the work: ${why}`,
+    REMEDY,
+    { cause },
+  );
+}
+
 /** Says what is wrong, and what to do, for an error of a statement by which consoles share the work. */
 export function explainShareError(error: unknown, database: Database): DatabaseError {
   const { code, message } = error as { code?: string; message: string };
@@ -243,10 +287,5 @@ export function explainShareError(error: unknown, database: Database): DatabaseE
   if (code !== NO_RIGHT || /\bcustomers\b/.test(message)) {
     return explainDatabaseError(error, database);
   }
-  const { user, database: name } = database.options;
-  return new DatabaseError(
-    `The user «${user}» may not make or use the schema «${SCHEMA}» in «${name}», through which consoles share the work: ${message}`,
-    REMEDY,
-    { cause: error },
-  );
+  return noShare(message, database, error);
 }
