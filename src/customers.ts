@@ -1,4 +1,4 @@
-// Looks after the table customers.
+// Looks after the table customers, and makes those beside it.
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -14,10 +14,11 @@ import {
   replaceToken,
   restartWork,
   resumeCustomer,
+  whichTables,
 } from "./database/customerTable.ts";
 import { pgBossSql } from "./database/pgBoss.ts";
 import { addLastWork, findLastWorkFault } from "./database/lastWork.ts";
-import { addTickets } from "./database/storedTickets.ts";
+import { type AddedTickets, addTickets, TicketTableError } from "./database/ticketTable.ts";
 import {
   type CommandName,
   CUSTOMERS_HELP,
@@ -133,39 +134,53 @@ async function init(database: Database): Promise<number> {
         "Run init where the whole repository is, or create the table by hand.",
     );
   }
-  const isNew = await createTable(schema, database);
-  await sayOfLastWork(await addLastWork(database));
-  await sayOfTickets(await addTickets(schema, database));
-  await sayOfCalls(await addCallTable(schema, database));
-  return await say(
-    `The table customers ${
-      isNew ? "was made" : "was there already"
-    }, with all that the console needs.`,
+  const tables = await whichTables(database);
+  await createTable(schema, database);
+  await say(
+    tables.has("customers")
+      ? "The table customers was there already."
+      : "Made the table customers.",
   );
+  await sayOfLastWork(await addLastWork(database));
+  await sayOfTickets(tables.has("tickets"), await addTickets(schema, database));
+  await sayOfCalls(tables.has("calls"), await addCallTable(schema, database));
+  return await say(GRANTS);
 }
+
+const GRANTS = "Where the console has a user of its own, here called console, that needs: " +
+  "grant select, update on customers to console; grant select, insert, update, delete on tickets, calls to console;";
 
 async function sayOfLastWork(added: boolean | DatabaseError): Promise<void> {
   if (added === true) {
-    await say("Added the column last_work, which a work script's lastSync comes from.");
+    await say("Added the column last_work to it, which a work script's lastSync comes from.");
   } else if (added !== false) {
     await say(`A work script's lastSync stays null: ${added.message}. ${added.remedy}`);
   }
 }
 
-async function sayOfCalls(added: boolean | DatabaseError): Promise<void> {
-  if (added === true) await say("Made the table calls, which keeps how many were made.");
-  else if (added !== false) {
-    await say(`How many calls are made is not kept: ${added.message}. ${added.remedy}`);
-  }
+const FOR_TICKETS = "TICKET_STORE=database and SHARE=on (--share)";
+
+async function sayOfTickets(
+  wasThere: boolean,
+  added: AddedTickets | TicketTableError,
+): Promise<void> {
+  if (added instanceof TicketTableError) {
+    await say(
+      `The table tickets is of no use yet to ${FOR_TICKETS}: ${added.message}. ${added.remedy}`,
+    );
+  } else if (added.columns.length > 0) {
+    await say(
+      `Added to the table tickets, which is for ${FOR_TICKETS}: ${added.columns.join(", ")}.`,
+    );
+  } else if (wasThere) await say("The table tickets was there already.");
+  else await say(`Made the table tickets, for ${FOR_TICKETS}.`);
 }
 
-async function sayOfTickets(added: boolean | DatabaseError): Promise<void> {
-  if (added === true) await say("Made the table tickets, for TICKET_STORE=database.");
-  else if (added !== false) {
-    await say(
-      `TICKET_STORE=database has nowhere to keep tickets: ${added.message}. ${added.remedy}`,
-    );
-  }
+async function sayOfCalls(wasThere: boolean, added: boolean | DatabaseError): Promise<void> {
+  if (typeof added !== "boolean") {
+    await say(`How many calls are made is not kept: ${added.message}. ${added.remedy}`);
+  } else if (wasThere) await say("The table calls was there already.");
+  else await say("Made the table calls, which keeps how many were made to each customer each day.");
 }
 
 async function add(database: Database, { customer, options }: OneRequest): Promise<number> {

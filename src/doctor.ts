@@ -19,7 +19,8 @@ Usage: src/doctor.ts [options] [context identifier]
   --demo      check the demo: sample customers and a stand-in for SuperOffice, both on this machine
   --help      show this
 
-Checked are: runtime, settings, key, database, login host, clock, customer, state, signature, exchange, JWT, call.
+Checked are: runtime, settings, key, database, login host, clock, customer, state, signature, exchange, JWT, call;
+after the database, with TICKET_STORE=database or SHARE=on: tickets, and with SHARE=on: share.
 ✓ it is well; ✗ it is not: what was found, likely causes, the next step; – it needs something that failed.
 The first ✗ is the one to mend first.
 

@@ -315,11 +315,23 @@ for (const { name, start } of testDatabases.slice(-1)) {
     const old = { customer: "Cust12345", token: TOKEN, active: false, error: "Revoked: withdrawn" };
 
     await t.test("init creates the table, and may be run again", async () => {
-      await sql`drop table customers`;
+      await sql`drop table customers, tickets, calls`;
       assertOutcome(await customers(["list"], settings), 1, /no table «customers»/);
-      assertOutcome(await customers(["init"], settings), 0, /The table customers was made,/);
+      assertOutcome(
+        await customers(["init"], settings),
+        0,
+        new RegExp(
+          "^Made the table customers\\.\nMade the table tickets, for TICKET_STORE=database and SHARE=on .*\n" +
+            "Made the table calls, .*\nWhere the console has a user of its own, .*: " +
+            "grant select, update on customers to console; grant .* on tickets, calls to console;\n$",
+        ),
+      );
       await fill();
-      assertOutcome(await customers(["init"], settings), 0, /customers was there already,/);
+      assertOutcome(
+        await customers(["init"], settings),
+        0,
+        /^The table customers was .*\nThe table tickets was .*\nThe table calls was .*\nWhere /,
+      );
       assert.deepEqual(await rows(), [old]);
     });
 
@@ -335,7 +347,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assertOutcome(
         added,
         0,
-        /^Added the column last_work, .*lastSync.*\nThe table customers was there/,
+        /^The table customers was .*\nAdded the column last_work to it, .*lastSync.*\nThe table tickets/,
       );
       assert.equal((await sql`select last_work from customers`)[0]?.["last_work"], null);
 
@@ -346,7 +358,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
       const listed = await customers(["list"], settings);
       await sql`drop view customers`;
       await sql`alter table subscriptions rename to customers`;
-      assertOutcome(left, 0, /^A work script's lastSync stays null: .*in the view.*Add it.*\nThe/);
+      assertOutcome(left, 0, /\nA work script's lastSync stays null: .*in the view.*Add it.*\nThe/);
       assertOutcome(
         listed,
         0,
@@ -360,16 +372,22 @@ for (const { name, start } of testDatabases.slice(-1)) {
       assertOutcome(
         made,
         0,
-        /^Made the table tickets, .*TICKET_STORE=database.*\nThe table custom/,
+        /^The table customers was .*\nMade the table tickets, .*TICKET_STORE=database.*SHARE=on/,
       );
       assert.equal((await sql`select from tickets`).length, 0);
+      await sql`alter table tickets drop column claimed_until, drop column refused_ms`;
+      assertOutcome(
+        await customers(["init"], settings),
+        0,
+        /\nAdded to the table tickets, .*SHARE=on.*: claimed_until, refused_ms\.\n/,
+      );
       await sql`alter table tickets rename column sealed to seat`;
       const fault = await customers(["init"], settings);
       await sql`alter table tickets rename column seat to sealed`;
       assertOutcome(
         fault,
         0,
-        /^TICKET_STORE=database has nowhere .*not as expected.*\nThe table c/,
+        /\nThe table tickets is of no use yet to TICKET_STORE=database .*not as expected.*\nThe table c/,
       );
     });
 
@@ -405,7 +423,7 @@ for (const { name, start } of testDatabases.slice(-1)) {
       await sql`drop table calls`;
       const header = /^customer +state +last sync +last work +last error\n/;
       assertOutcome(await customers(["list"], settings), 0, header);
-      assertOutcome(await customers(["init"], settings), 0, /customers was there already,/);
+      assertOutcome(await customers(["init"], settings), 0, /\nMade the table calls, /);
       assertOutcome(await customers(["list"], settings), 0, / calls +last error/);
     });
 

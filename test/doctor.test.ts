@@ -13,12 +13,13 @@ import { createRedact } from "../src/program/redact.ts";
 import { secretsOf } from "../src/program/variables.ts";
 import type { StandIn } from "../fixtures/standIn.ts";
 import { emptyFolder, runConsole } from "./support/childConsole.ts";
+import { hasPgBoss } from "./support/pgBossHere.ts";
 import { CLIENT_SECRET, fillTable, makeTenants, settingsFor } from "./support/sampleTenants.ts";
 import { startTestStandIn } from "./support/testStandIn.ts";
 import { type TestDatabase, testDatabases } from "./support/testDatabase.ts";
 
 const DOCTOR = fileURLToPath(new URL("../src/doctor.ts", import.meta.url));
-const KEYS = new URL("../fixtures/keys", import.meta.url);
+const KEYS = new URL("../fixtures/keys/", import.meta.url);
 const CHECKS = [
   "runtime",
   "settings",
@@ -198,6 +199,32 @@ test("a table without last_work is in order, with a word on what a work script m
     /✓ database: .*\n {4}A work script's lastSync stays null: There is no column.* customers (-- )?init/,
   );
   assert.equal(exitCode, 0);
+});
+
+test("where tickets are stored or the work is shared, what that needs is checked, too", async () => {
+  const { sql } = database;
+  const { marks: unasked } = await examineHere(undefined, settings);
+  assert.deepEqual([unasked["tickets"], unasked["share"]], [undefined, undefined]);
+  for (const variables of [{ TICKET_STORE: "database" }, { SHARE: "on" }]) {
+    const given = { ...settings, ...variables };
+    const { output, marks } = await examineHere(undefined, given);
+    assert.equal(marks["tickets"], "✓", output);
+    assert.equal(marks["share"], "SHARE" in variables ? hasPgBoss ? "✓" : "✗" : undefined, output);
+    if (!hasPgBoss && "SHARE" in variables) {
+      assert.match(output, /✗ share: .*PG_BOSS_MISSING\]\n {4}Next step: Install it: npm install/);
+    }
+    await sql`alter table tickets drop column claimed_by, drop column refused_row`;
+    const lacking = await examineHere(undefined, given);
+    await sql`drop table tickets`;
+    const missing = await examineHere(undefined, given);
+    await sql.unsafe(await readFile(new URL("../fixtures/schema.sql", import.meta.url), "utf8"));
+    assert.match(
+      lacking.output,
+      /✗ tickets: .*it lacks claimed_by, refused_row \[.*\n {4}Next step: .*customers (-- )?init/,
+    );
+    assert.match(missing.output, /✗ tickets: .* no table «tickets».*\n {4}Next step: Create it: /);
+    assert.deepEqual([lacking.exitCode, missing.exitCode], [1, 1]);
+  }
 });
 
 for (

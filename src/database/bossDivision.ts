@@ -1,10 +1,17 @@
 // The division of customers on pg-boss, the Postgres job queue.
 import type postgres from "postgres";
-import { type Database, DatabaseError, explainDatabaseError } from "./connection.ts";
+import { type Database, DatabaseError } from "./connection.ts";
 import type { BeatWindow, CutCustomer, DueCustomer } from "./division.ts";
 import { type Batch, batchSizeFor, type Beat, CLAIM_MS, type Division } from "./division.ts";
 import { isLeftAlone } from "./refusals.ts";
-import { type Boss, type BossDatabase, bossDatabase, type Job, startBoss } from "./pgBoss.ts";
+import {
+  type Boss,
+  type BossDatabase,
+  bossDatabase,
+  explainShareError,
+  type Job,
+  startBoss,
+} from "./pgBoss.ts";
 
 /** A job of these is a beat that was cut, a batch, and what was left of one. */
 const BEATS = "superoffice-beats";
@@ -78,7 +85,7 @@ export function createBossDivision(
       if (GONE.includes((error as { code?: string }).code ?? "")) await startAnew();
       const isExplained = error instanceof DatabaseError ||
         (error as Error).name === "PgBossMissingError";
-      throw isExplained ? error : explainDatabaseError(error, database);
+      throw isExplained ? error : explainShareError(error, database);
     }
   }
 

@@ -20,23 +20,28 @@ export interface ListedCustomer {
   callsIn30Days?: number;
 }
 
+/** Which of the console's tables are there, by their names. Throws `DatabaseError`. */
+export async function whichTables(database: Database): Promise<Set<string>> {
+  const query = database<{ name: string }[]>`
+    select name from unnest(string_to_array('customers,tickets,calls', ',')) as name
+    where to_regclass(name) is not null`;
+  return new Set((await runQuery(query, database)).map(({ name }) => name));
+}
+
 /**
- * Creates the table where it does not exist, and looks whether it has what the console needs. Gives whether it did not exist.
- * Throws `DatabaseError`.
+ * Creates the table where it does not exist, and looks whether it has what the console needs. Throws `DatabaseError`.
+ *
+ * @param schema is safe to run twice
  */
-export async function createTable(schema: string, database: Database): Promise<boolean> {
-  const found = await runQuery(
-    database`select from pg_class where oid = to_regclass('customers')`,
-    database,
-  );
+export async function createTable(schema: string, database: Database): Promise<void> {
+  const tables = await whichTables(database);
   // Who may not create tables may not say so of one that exists either.
-  if (found.length === 0) await runQuery(database.unsafe(schema), database);
+  if (!tables.has("customers")) await runQuery(database.unsafe(schema), database);
   const look = database`
     select id, context_identifier, system_user_token, is_active, last_sync, last_error
     from customers
     limit 0`;
   await runQuery(look, database);
-  return found.length === 0;
 }
 
 /** Streams these customers in pages, in the order of their ids, all where none is named; the first page comes even when empty. */

@@ -1,6 +1,7 @@
 // The Postgres job queue, which consoles that share the work need, and others do not.
 import type postgres from "postgres";
 import { type Database, DatabaseError, explainDatabaseError, runQuery } from "./connection.ts";
+import { findTicketTableError } from "./ticketTable.ts";
 
 /** Where its statements go. */
 export interface BossDatabase {
@@ -62,6 +63,10 @@ interface Package {
 export const PG_BOSS = "pg-boss@12.38.0";
 
 const SCHEMA = "pgboss";
+const REMEDY =
+  "Have a database administrator run what this prints: npm run --silent customers -- share-sql";
+
+const NO_RIGHT = "42501";
 
 /** The package is not there, or is another one than expected. */
 export class PgBossMissingError extends Error {
@@ -76,26 +81,59 @@ export class PgBossMissingError extends Error {
 export async function loadPgBoss(): Promise<Package> {
   // By a name that is not looked for before: who does not share the work has no such package.
   const name = "pg-boss";
-  const needs = `Sharing the work needs the package ${PG_BOSS}`;
   const found: Package = await import(name).catch((cause) => {
-    throw new PgBossMissingError(needs, { cause });
+    throw new PgBossMissingError(NEEDS, { cause });
   });
   if (typeof found.PgBoss === "function" && typeof found.getConstructionPlans === "function") {
     return found;
   }
-  throw new PgBossMissingError(`${needs}; the one that is installed is of another version`);
+  throw otherVersion();
+}
+
+const NEEDS = `Sharing the work needs the package ${PG_BOSS}`;
+
+function otherVersion(): PgBossMissingError {
+  return new PgBossMissingError(`${NEEDS}; the one that is installed is of another version`);
 }
 
 /**
- * The SQL that makes what it needs, for a database administrator to run where the console's user may not. Throws
+ * The SQL that makes what it needs, for a database administrator to run where the console's user may not; safe to run twice. Throws
  * {@link PgBossMissingError}.
  */
-export async function pgBossSql({ options: { user } }: Database): Promise<string> {
+export async function pgBossSql({ options }: Database): Promise<string> {
   const { getConstructionPlans } = await loadPgBoss();
-  return `${getConstructionPlans(SCHEMA).trim()}
-grant usage on schema ${SCHEMA} to "${user}";
-grant select, insert, update, delete on all tables in schema ${SCHEMA} to "${user}";
-grant execute on all functions in schema ${SCHEMA} to "${user}";
+  // One statement is a transaction of its own, and may look first whether there is something to do.
+  const construction = getConstructionPlans(SCHEMA).trim()
+    .replace(/^BEGIN;\s*/, "").replace(/\s*COMMIT;$/, "");
+  const [, version] = construction.match(/INTO pgboss\.version\(version\) VALUES \('(\d+)'\)/) ??
+    [];
+  if (version === undefined) throw otherVersion();
+  const user = `"${options.user.replaceAll('"', '""')}"`;
+  return `-- Makes the schema ${SCHEMA} of ${PG_BOSS}, through which consoles share the work, and lets use it:
+-- ${
+    user.replace(/\s/g, " ")
+  }, the user in DATABASE_URL where this was printed. For another console's user, put its name in place of that
+-- in the last three lines. Safe to run twice.
+do $share$
+declare
+  found int;
+begin
+  if to_regclass('${SCHEMA}.version') is null then
+    execute $construction$
+${construction}
+$construction$;
+    return;
+  end if;
+  select version into found from ${SCHEMA}.version;
+  if found <> ${version} then
+    raise exception 'The schema ${SCHEMA} is there in version %, and this is for version ${version}', found
+    using hint = 'Stop the consoles that share the work, run: drop schema ${SCHEMA} cascade; and then this again.';
+  end if;
+end
+$share$;
+grant usage on schema ${SCHEMA} to ${user};
+grant select, insert, update, delete on all tables in schema ${SCHEMA} to ${user};
+grant execute on all functions in schema ${SCHEMA} to ${user};
 `;
 }
 
@@ -192,17 +230,62 @@ export async function startBoss(
     return boss;
   } catch (error) {
     await boss.stop({ graceful: false }).catch(() => {});
-    throw explainStart(error, database);
+    throw explainShareError(error, database);
   }
 }
 
-function explainStart(error: unknown, database: Database): DatabaseError {
-  const { code } = error as { code?: string };
-  if (code !== "42501") return explainDatabaseError(error, database);
+/** What consoles share the work through, as it was found. */
+export interface InspectedShare {
+  /** Whether the schema is there. */
+  isMade: boolean;
+  /** Why it cannot be made or used. */
+  fault: DatabaseError | undefined;
+}
+
+/** Looks whether pg-boss is there and may be used; changes nothing. Throws {@link PgBossMissingError} and {@link DatabaseError}. */
+export async function inspectShare(database: Database): Promise<InspectedShare> {
+  await loadPgBoss();
+  const query = database<{ isMade: boolean; lack: string | null }[]>`
+    with found as (
+      select count(pg_class.oid) filter (where relname = 'version') > 0 as "isMade",
+        has_schema_privilege(pg_namespace.oid, 'usage') as "isOpen",
+        has_schema_privilege(pg_namespace.oid, 'create') as "isFree",
+        bool_and(relkind not in ('r', 'p') or has_table_privilege(pg_class.oid, 'select')
+          and has_table_privilege(pg_class.oid, 'insert') and has_table_privilege(pg_class.oid, 'update')
+          and has_table_privilege(pg_class.oid, 'delete')) as "hasRights"
+      from pg_namespace left join pg_class on relnamespace = pg_namespace.oid
+      where nspname = ${SCHEMA}
+      group by pg_namespace.oid
+    )
+    select coalesce("isMade", false) as "isMade", case
+      when "isMade" is null then
+        case when not has_database_privilege(current_database(), 'create') then 'there is none yet, and it may not make one' end
+      when not "isOpen" then 'it may not use it'
+      when not "isMade" then case when not "isFree" then 'it may not make tables in it' end
+      when not "hasRights" then 'it may not read and write all its tables'
+    end as lack
+    from (select) as one left join found on true`;
+  const [{ isMade, lack } = { isMade: false, lack: null }] = await runQuery(query, database);
+  return { isMade, fault: lack === null ? undefined : noShare(lack, database) };
+}
+
+function noShare(why: string, database: Database, cause?: unknown): DatabaseError {
   const { user, database: name } = database.options;
   return new DatabaseError(
-    `The user «${user}» may not make or use the schema «${SCHEMA}» in «${name}», through which consoles share the work`,
-    "Have a database administrator run what npm run customers -- share-sql prints.",
-    { cause: error },
+    `The user «${user}» may not make or use the schema «${SCHEMA}» in «${name}», through which consoles share the work: ${why}`,
+    REMEDY,
+    { cause },
   );
+}
+
+/** Says what is wrong, and what to do, for an error of a statement by which consoles share the work. */
+export function explainShareError(error: unknown, database: Database): DatabaseError {
+  const { code, message } = error as { code?: string; message: string };
+  const ofTickets = findTicketTableError(error, database);
+  if (ofTickets !== undefined) return ofTickets;
+  // Of what is not pg-boss's, the customers alone are read.
+  if (code !== NO_RIGHT || /\bcustomers\b/.test(message)) {
+    return explainDatabaseError(error, database);
+  }
+  return noShare(message, database, error);
 }

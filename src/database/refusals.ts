@@ -1,7 +1,8 @@
 // Who was refused for what trying again does not mend, and until when all consoles leave them alone.
 import type postgres from "postgres";
-import { type Database, runQuery } from "./connection.ts";
+import type { Database } from "./connection.ts";
 import type { Customer } from "./loadCustomers.ts";
+import { runOnTickets } from "./ticketTable.ts";
 
 /** A refusal. */
 export interface Refusal extends Pick<Customer, "id" | "contextIdentifier" | "systemUserToken"> {
@@ -41,12 +42,12 @@ export async function noteRefusals(
       refused_ms = ${ms}, refused_until = now() + ${ms} * interval '1 ms',
       -- What is not written again for long is cleared away.
       written_at = now()`;
-  await runQuery(query, database);
+  await runOnTickets(query, database);
 }
 
 /** Forgets the refusals of these customers. Throws `DatabaseError`. */
 export async function forgetRefusals(ids: string[], database: Database): Promise<void> {
-  await runQuery(
+  await runOnTickets(
     database`
       update tickets
       set refused_code = null, refused_row = null, refused_ms = null, refused_until = null
@@ -72,13 +73,13 @@ export async function tryRefused(
         select id::bigint from jsonb_array_elements_text(${database.json(customerIds)}) as id
       )
     )`;
-  await runQuery(query, database);
+  await runOnTickets(query, database);
 }
 
 /** Has all tried at the next beat who were refused. Throws `DatabaseError`. */
 export async function tryAllRefused(database: Database): Promise<void> {
   const query = database`update tickets set refused_until = now() where refused_until > now()`;
-  await runQuery(query, database);
+  await runOnTickets(query, database);
 }
 
 /** Whether a customer, as `customers` names it, was refused as it is and is to be left alone yet; `last_error` emptied ends that. */

@@ -1,5 +1,6 @@
 // The right to make a customer's next ticket, which one console has at a time.
-import { type Database, runQuery } from "./connection.ts";
+import type { Database } from "./connection.ts";
+import { runOnTickets } from "./ticketTable.ts";
 
 /**
  * Takes the right to make a ticket for each of these customers, or renews it; gives those for whom it was had, with what is stored
@@ -24,7 +25,7 @@ export async function claimTickets(
     where tickets.claimed_until is null or tickets.claimed_until < now()
       or tickets.claimed_by = excluded.claimed_by
     returning customer_id as id, sealed`;
-  return new Map((await runQuery(query, database)).map(({ id, sealed }) => [id, sealed]));
+  return new Map((await runOnTickets(query, database)).map(({ id, sealed }) => [id, sealed]));
 }
 
 /** Gives the right back where no ticket came of it; one that is stored gives it back, too. Throws `DatabaseError`. */
@@ -33,7 +34,7 @@ export async function releaseTickets(
   claimant: string,
   database: Database,
 ): Promise<void> {
-  await runQuery(
+  await runOnTickets(
     database`
       update tickets set claimed_by = null, claimed_until = null
       where claimed_by = ${claimant} and customer_id in (

@@ -6,6 +6,7 @@ import { createSteps } from "../superoffice/createSteps.ts";
 import type { Send } from "../superoffice/http.ts";
 import { createKeySet } from "../superoffice/keySet.ts";
 import { findCustomer, inspectDatabase } from "./checkDatabase.ts";
+import { checkKept } from "./checkKept.ts";
 import { type CheckedKey, checkKey, checkRuntime, checkSettings } from "./checkSettings.ts";
 import * as checks from "./checkSteps.ts";
 import { check, type Finding } from "./findings.ts";
@@ -65,6 +66,7 @@ export async function* diagnose(examination: Examination): AsyncGenerator<Findin
       { settings: database },
       (needs) => inspectDatabase(needs.settings),
     );
+    yield* checkKept(settings.run, table);
     const look = await looking;
     const keys = yield* check(
       "login host",

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createBossDivision } from "../../src/database/bossDivision.ts";
 import { type Database, DatabaseError, openDatabase } from "../../src/database/connection.ts";
 import { type Batch, CLAIM_MS, type Division } from "../../src/database/division.ts";
-import { pgBossSql } from "../../src/database/pgBoss.ts";
+import { inspectShare, pgBossSql } from "../../src/database/pgBoss.ts";
 import { openDatabaseDoor } from "../support/databaseDoor.ts";
 import { hasPgBoss } from "../support/pgBossHere.ts";
 import { fillTable, makeTenants } from "../support/sampleTenants.ts";
@@ -321,15 +321,31 @@ for (const { name, start } of testDatabases) {
             assert.match(error.message, new RegExp(`user «${role}» may not make .* «pgboss» in «`));
             assert.match(
               error.remedy,
-              /administrator run what npm run customers -- share-sql prints/,
+              /administrator run what this prints: npm run --silent customers -- share-sql/,
             );
             return true;
           });
           await database`select 1`;
         }
-        const administrator = await sql.reserve();
-        await administrator.unsafe(await pgBossSql(database));
-        administrator.release();
+        const look = async () => {
+          const { isMade, fault } = await inspectShare(database);
+          return [isMade, fault?.message.split("share the work: ")[1]];
+        };
+        assert.deepEqual(await look(), [false, "there is none yet, and it may not make one"]);
+        await sql`create schema pgboss`;
+        assert.deepEqual(await look(), [false, "it may not use it"]);
+        await sql.unsafe(`grant usage on schema pgboss to "${role}"`);
+        assert.deepEqual(await look(), [false, "it may not make tables in it"]);
+        const text = await pgBossSql(database);
+        assert.match(text, new RegExp(`^-- .*\n-- "${role}", the user in DATABASE_URL`));
+        for (let time = 0; time < 2; time++) await sql.unsafe(text);
+        await sql`update pgboss.version set version = 3`;
+        await assert.rejects(sql.unsafe(text), /pgboss is there in version 3, .* for version \d+$/);
+        await sql`update pgboss.version set version = ${text.match(/for version (\d+)/)![1]!}`;
+        assert.deepEqual(await look(), [true, undefined]);
+        await sql.unsafe(`revoke delete on pgboss.queue from "${role}"`);
+        assert.deepEqual(await look(), [true, "it may not read and write all its tables"]);
+        await sql.unsafe(`grant delete on pgboss.queue to "${role}"`);
         await division.cut();
         const batches = await takeAll(division);
         assert.deepEqual(customersOf(batches), ids);

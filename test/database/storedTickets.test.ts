@@ -1,24 +1,15 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { type Database, DatabaseError, openDatabase } from "../../src/database/connection.ts";
-import {
-  addTickets,
-  clearTickets,
-  readTickets,
-  TicketTableError,
-  writeTickets,
-} from "../../src/database/storedTickets.ts";
+import { openDatabase } from "../../src/database/connection.ts";
+import { clearTickets, readTickets, writeTickets } from "../../src/database/storedTickets.ts";
 import { testDatabases } from "../support/testDatabase.ts";
 
-const schema = await readFile(new URL("../../fixtures/schema.sql", import.meta.url), "utf8");
 const bytes = (...numbers: number[]) => new Uint8Array(numbers);
 
 for (const { name, start } of testDatabases) {
   test(`stored tickets, on ${name}`, async (t) => {
     const { sql, databaseUrl, close } = await start();
     const database = openDatabase(databaseUrl);
-    const stored = async () => (await sql`select * from tickets order by customer_id`).length;
 
     await t.test("are read as they were written, for the customers that are asked for", async () => {
       const all = Array.from({ length: 256 }, (_, byte) => byte);
@@ -65,72 +56,6 @@ for (const { name, start } of testDatabases) {
       await sql`update tickets set written_at = now() - interval '7 h 10 min' where customer_id = 2`;
       await clearTickets(database);
       assert.deepEqual([...(await readTickets(["1", "2", "3"], database)).keys()], ["1"]);
-    });
-
-    await t.test("have a table that is made where it is missing, also beside a view", async () => {
-      assert.equal(await addTickets(schema, database), false);
-      assert.equal(await stored(), 1);
-      await sql`drop table tickets`;
-      await assert.rejects(readTickets(["1"], database), (error) => {
-        assert.ok(error instanceof TicketTableError && error instanceof DatabaseError);
-        assert.match(
-          `${error.message}. ${error.remedy}`,
-          /no table «tickets»\. .*customers -- init/,
-        );
-        return true;
-      });
-      await sql`alter table customers rename to subscriptions`;
-      await sql`create view customers as select * from subscriptions`;
-      assert.equal(await addTickets(schema, database), true);
-      assert.equal(await stored(), 0);
-      await clearTickets(database);
-      await sql`drop view customers`;
-      await sql`alter table subscriptions rename to customers`;
-    });
-
-    await t.test("leave a table of the same name alone that is another program's", async () => {
-      await sql`drop table tickets`;
-      await sql`create table tickets (seat text)`;
-      const fault = await addTickets(schema, database);
-      await sql`drop table tickets`;
-      assert.match(`${fault}`, /«tickets» in .* is not as expected: .*customer_id/);
-    });
-
-    await t.test("are not for who may not use or make the table, who is told what to do", async () => {
-      const role = `console_${database.options.database}_tickets`;
-      await sql.unsafe(`
-        create role ${role};
-        revoke create on schema public from public;
-        grant usage on schema public to ${role};
-        grant select, update on customers to ${role};`);
-      // One session for all, as the embedded Postgres has.
-      const limited = openDatabase(databaseUrl.replace(/(\?.*)?$/, "?max=1"));
-      const asRole = async <T>(ask: (database: Database) => Promise<T>) => {
-        await limited.unsafe(`set role ${role}`);
-        try {
-          return await ask(limited);
-        } finally {
-          await limited.unsafe("reset role");
-        }
-      };
-      const fault = await asRole((database) => addTickets(schema, database));
-      assert.ok(fault instanceof TicketTableError);
-      assert.match(
-        `${fault.message}. ${fault.remedy}`,
-        /could not be made: permission denied .*psql .*schema\.sql, and: grant select, insert, update, delete on tickets to "/,
-      );
-      assert.equal(await addTickets(schema, database), true);
-      await sql.unsafe(`grant select on tickets to ${role}`);
-      assert.equal(await asRole((database) => addTickets(schema, database)), false);
-      await assert.rejects(
-        asRole((database) => writeTickets([{ id: "1", sealed: bytes(1) }], "one", database)),
-        /may not use the table «tickets» .*permission denied/,
-      );
-      await sql.unsafe(`grant insert, update, delete on tickets to ${role}`);
-      await asRole((database) => writeTickets([{ id: "1", sealed: bytes(1) }], "one", database));
-      await asRole(clearTickets);
-      await limited.end();
-      await sql.unsafe(`drop owned by ${role}; drop role ${role};`);
     });
 
     await database.end();

@@ -2,12 +2,8 @@
 import type { Logger } from "@logtape/logtape";
 import type { Database } from "../../database/connection.ts";
 import type { Customer } from "../../database/loadCustomers.ts";
-import {
-  clearTickets,
-  readTickets,
-  TicketTableError,
-  writeTickets,
-} from "../../database/storedTickets.ts";
+import { clearTickets, readTickets, writeTickets } from "../../database/storedTickets.ts";
+import { TicketTableError } from "../../database/ticketTable.ts";
 import type { CallTenant } from "../../superoffice/logOn.ts";
 import type { Application, Tenant } from "../../superoffice/tenant.ts";
 import { createSeal, type Seal } from "./seal.ts";
