@@ -39,6 +39,15 @@ for (const page of PAGES) {
   });
 }
 
+for (const page of PAGES) {
+  test(`what ${page} shows as code stands on one line, so that it can be copied`, async () => {
+    const text = (await read(page)).replace(/^( *)```.*?^\1```$/gms, "");
+    const broken = [...text.matchAll(/(`+)([^`]+)\1/g)].map(([span]) => span)
+      .filter((span) => span.includes("\n"));
+    assert.deepEqual(broken, []);
+  });
+}
+
 test("every command that the README names exists as npm script and as deno task", async () => {
   const { scripts } = JSON.parse(await read("package.json"));
   const { tasks } = JSON.parse(await read("deno.json"));

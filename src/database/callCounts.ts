@@ -9,7 +9,7 @@ const NO_RIGHT = "42501";
 
 /**
  * Adds calls to those of today, by the database's clock, for up to a thousand customers in one statement; when a day begins, rows of
- * 100 days ago and before are cleared away. Gives why the table does not take it, and what to do; undefined where it did.
+ * 100 days ago and before are cleared away, and those of customers that are there no more. Gives why the table does not take it, and what to do; undefined where it did.
  * Throws {@link DatabaseError} when the database cannot be asked.
  */
 export async function addCalls(
@@ -34,7 +34,9 @@ export async function addCalls(
     const [row] = await runQuery(addition, database);
     if (row?.isNewDay) {
       const clearing = database`
-        delete from calls where day <= (now() at time zone 'utc')::date - ${KEPT_DAYS}::int`;
+        delete from calls
+        where day <= (now() at time zone 'utc')::date - ${KEPT_DAYS}::int
+          or not exists (select from customers where customers.id = calls.customer_id)`;
       await runQuery(clearing, database);
     }
     return undefined;
@@ -43,6 +45,20 @@ export async function addCalls(
     if (fault === undefined) throw error;
     return fault;
   }
+}
+
+/**
+ * Forgets the calls to these customers, where that may be done: a console clears away what is left when a day begins. Throws
+ * {@link DatabaseError}.
+ */
+export async function forgetCalls(customerIds: string[], database: Database): Promise<void> {
+  const look = database`
+    select from pg_class where oid = to_regclass('calls') and has_table_privilege(oid, 'delete')`;
+  if (!await canReadCalls(database) || (await runQuery(look, database)).length === 0) return;
+  const query = database`
+    delete from calls where customer_id in (
+      select id::bigint from jsonb_array_elements_text(${database.json(customerIds)}) as id)`;
+  await runQuery(query, database);
 }
 
 /**

@@ -1,6 +1,6 @@
 // What the command `customers` does to the table.
 import type postgres from "postgres";
-import { canReadCalls } from "./callCounts.ts";
+import { canReadCalls, forgetCalls } from "./callCounts.ts";
 import { type Database, runQuery } from "./connection.ts";
 import { inPages } from "./inPages.ts";
 import { canReadLastWork } from "./lastWork.ts";
@@ -133,14 +133,14 @@ export async function restartWork(customer: string, database: Database): Promise
   return await update(customer, database`last_work = null`, database);
 }
 
-/** Removes the customer and its token. */
+/** Removes the customer with its token, and how many calls were made to it. */
 export async function removeCustomer(customer: string, database: Database): Promise<string[]> {
-  return await names(
-    database`
-      delete from customers where ${isNamed(customer, database)}
-      returning context_identifier as name`,
-    database,
-  );
+  const query = database<{ id: string; name: string }[]>`
+    delete from customers where ${isNamed(customer, database)}
+    returning id, context_identifier as name`;
+  const removed = await runQuery(query, database);
+  if (removed.length > 0) await forgetCalls(removed.map(({ id }) => id), database);
+  return removed.map(({ name }) => name);
 }
 
 async function update(

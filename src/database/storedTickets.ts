@@ -29,7 +29,8 @@ export async function readTickets(
 
 /**
  * Stores tickets in place of what was stored for the same customers, in one statement. Another console may do the same: what is
- * written later stays; but where another is making a new one, that is the one that counts. Throws `DatabaseError`.
+ * written later stays; but where another is making a new one, that is the one that counts. Rows that somebody holds are waited for
+ * by nobody: gives their customers' ids, whose tickets are not stored. Throws `DatabaseError`.
  *
  * @param claimant tells this console from others
  */
@@ -37,29 +38,45 @@ export async function writeTickets(
   tickets: StoredTicket[],
   claimant: string,
   database: Database,
-): Promise<void> {
+): Promise<string[]> {
   const rows = tickets.map(({ id, sealed }) => ({
     id,
     sealed: Buffer.from(sealed).toString("base64"),
   }));
   // In the same order everywhere, so that no two consoles wait for each other's rows.
-  const query = database`
-    insert into tickets (customer_id, sealed, written_at)
-    select distinct on (id) id, decode(sealed, 'base64'), now()
-    from jsonb_to_recordset(${database.json(rows)}) as ticket(id bigint, sealed text)
-    order by id
-    on conflict (customer_id) do update
-    set sealed = excluded.sealed, written_at = excluded.written_at, claimed_by = null, claimed_until = null
-    where tickets.claimed_until is null or tickets.claimed_until < now()
-      or tickets.claimed_by = ${claimant}`;
-  await runOnTickets(query, database);
+  const query = database<{ id: string }[]>`
+    with given as materialized (
+      select distinct on (id) id, decode(sealed, 'base64') as sealed
+      from jsonb_to_recordset(${database.json(rows)}) as ticket(id bigint, sealed text)
+      order by id
+    ), free as materialized (
+      select customer_id from tickets where customer_id in (select id from given)
+      order by customer_id
+      for update skip locked
+    ), held as materialized (
+      select customer_id as id from tickets
+      where customer_id in (select id from given) and customer_id not in (select customer_id from free)
+    ), written as (
+      insert into tickets (customer_id, sealed, written_at)
+      select id, sealed, now() from given where id not in (select id from held)
+      order by id
+      on conflict (customer_id) do update
+      set sealed = excluded.sealed, written_at = excluded.written_at, claimed_by = null, claimed_until = null
+      where tickets.claimed_until is null or tickets.claimed_until < now()
+        or tickets.claimed_by = ${claimant}
+    )
+    select id from held`;
+  return (await runOnTickets(query, database)).map(({ id }) => id);
 }
 
-/** Clears away what has expired, and what belongs to no customer any more. Throws `DatabaseError`. */
+/** Clears away what has expired, and what belongs to no customer any more, but for rows that somebody holds. Throws `DatabaseError`. */
 export async function clearTickets(database: Database): Promise<void> {
   const query = database`
     delete from tickets
-    where written_at < now() - ${LONGEST_HOURS}::int * interval '1 hour'
-      or not exists (select from customers where customers.id = tickets.customer_id)`;
+    where customer_id in (
+      select customer_id from tickets
+      where written_at < now() - ${LONGEST_HOURS}::int * interval '1 hour'
+        or not exists (select from customers where customers.id = tickets.customer_id)
+      for update skip locked)`;
   await runOnTickets(query, database);
 }

@@ -6,7 +6,8 @@ export const CUSTOMERS_HELP = `Looks after the table customers: whom the console
 Usage: npm run customers -- <command>      or: deno task customers <command>
 
   list                             all customers, their state, last sync, calls (today / in 30
-                                   days) and last error
+                                   days) and last error; a call is a request to the tenant's web
+                                   services, repeats included; a day is one of UTC
   list Cust12345                   one or more of them, with the whole last error
   list --json                      the same as JSON, one customer a line (npm run --silent …)
   init                             create the tables where they do not exist
@@ -17,10 +18,10 @@ Usage: npm run customers -- <command>      or: deno task customers <command>
   pause Cust12345                  the console leaves it alone
   resume Cust12345                 the console takes it again, and forgets its last error
   restart Cust12345                the work script begins afresh there: its lastSync is null
-  remove Cust12345 [--yes]         remove it and its token; --yes does not ask
+  remove Cust12345 [--yes]         remove it, its token and its calls; --yes does not ask
                                    (pause, resume, restart and remove take several customers as well)
   share-sql                        the SQL that a database administrator runs for --share, where the
-                                   user in DATABASE_URL may not create a schema
+                                   user in DATABASE_URL may not create a schema (npm run --silent …)
   --help                           show this
 
 Needs DATABASE_URL (postgres://user:password@host:5432/database), in the environment or in a file .env.

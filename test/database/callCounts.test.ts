@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addCalls, canReadCalls } from "../../src/database/callCounts.ts";
 import { type Database, openDatabase } from "../../src/database/connection.ts";
+import { removeCustomer } from "../../src/database/customerTable.ts";
 import { testDatabases } from "../support/testDatabase.ts";
 
 for (const { name, start } of testDatabases) {
@@ -28,9 +29,36 @@ for (const { name, start } of testDatabases) {
       assert.equal(await canReadCalls(database), true);
     });
 
+    await t.test("is cleared of customers that are there no more when a day begins", async () => {
+      await sql`insert into calls select 78, (now() at time zone 'utc')::date - 1, 4`;
+      await addCalls([["Cust3", 1]], database);
+      assert.equal((await today()).length, 3);
+      await addCalls([["Cust2", 1]], database);
+      assert.deepEqual((await today()).map(({ customer }) => customer), [
+        "Cust1",
+        "Cust2",
+        "Cust3",
+      ]);
+      await sql`delete from calls where customer_id = 2`;
+      await sql`update calls set calls = 1 where customer_id = 3`;
+    });
+
+    await t.test("loses a customer that is removed, and only that, where that may be done", async () => {
+      await sql`insert into customers (id, context_identifier, system_user_token)
+        overriding system value values (90, 'Cust90', 'a')`;
+      await addCalls([["Cust90", 3]], database);
+      assert.deepEqual(await removeCustomer("cust90", database), ["Cust90"]);
+      assert.deepEqual((await today()).map(({ customer }) => customer), ["Cust1", "Cust3"]);
+      await sql`alter table calls rename to away`;
+      await sql`insert into customers (id, context_identifier, system_user_token)
+        overriding system value values (90, 'Cust90', 'a')`;
+      assert.deepEqual(await removeCustomer("Cust90", database), ["Cust90"]);
+      await sql`alter table away rename to calls`;
+    });
+
     await t.test("is cleared of what is 100 days old when a day begins", async () => {
       await sql`update calls set day = day - 99 where customer_id = 1`;
-      await sql`insert into calls select 77, (now() at time zone 'utc')::date - 100, 4`;
+      await sql`insert into calls select 2, (now() at time zone 'utc')::date - 100, 4`;
       await addCalls([["Cust3", 1]], database);
       assert.equal((await today()).length, 3);
       await addCalls([["Cust1", 3]], database);

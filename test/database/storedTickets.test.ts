@@ -8,7 +8,7 @@ const bytes = (...numbers: number[]) => new Uint8Array(numbers);
 
 for (const { name, start } of testDatabases) {
   test(`stored tickets, on ${name}`, async (t) => {
-    const { sql, databaseUrl, close } = await start();
+    const { sql, databaseUrl, isEmbedded, close } = await start();
     const database = openDatabase(databaseUrl);
 
     await t.test("are read as they were written, for the customers that are asked for", async () => {
@@ -44,6 +44,27 @@ for (const { name, start } of testDatabases) {
       const found = await readTickets(of(0).map(({ id }) => id), database);
       assert.deepEqual(new Set([...found.values()].map(([byte]) => byte)), new Set([4]));
       assert.equal(found.size, 500);
+    });
+
+    await t.test("are not held up by a row that somebody keeps locked", {
+      skip: isEmbedded && "the embedded Postgres has one session",
+    }, async () => {
+      const of = (byte: number) => ["1", "2", "3"].map((id) => ({ id, sealed: bytes(byte) }));
+      const found = async () =>
+        [...await readTickets(["1", "2", "3"], database)].sort().map(([, [byte]]) => byte);
+      await writeTickets(of(5), "one", database);
+      await sql`update tickets set written_at = now() - interval '8 h' where customer_id = 2`;
+      const holder = await sql.reserve();
+      await holder`begin`;
+      await holder`select from tickets where customer_id = 2 for update`;
+      assert.deepEqual(await writeTickets(of(6), "one", database), ["2"]);
+      assert.deepEqual(await found(), [6, 5, 6]);
+      await clearTickets(database);
+      assert.deepEqual(await found(), [5]);
+      await holder`rollback`;
+      holder.release();
+      assert.deepEqual(await writeTickets(of(7), "one", database), []);
+      assert.deepEqual(await found(), [7, 7, 7]);
     });
 
     await t.test("are cleared away when they have expired, or belong to nobody", async () => {

@@ -31,7 +31,7 @@ const DEEDS: Record<string, { needs: string[]; run: (database: Database) => Prom
     needs: ["select", "insert", "update"],
     run: (database) => writeTickets([{ id: "1", sealed }], "one", database),
   },
-  clear: { needs: ["select", "delete"], run: clearTickets },
+  clear: { needs: ["select", "update", "delete"], run: clearTickets },
   claim: {
     needs: ["select", "insert", "update"],
     run: (database) => claimTickets(["1"], "one", 1000, database),

@@ -146,8 +146,9 @@ export function createTicketStore(
     return row;
   }
 
-  async function write(contextIdentifiers: string[]): Promise<boolean> {
-    return await attempt("Tickets are not stored for now", async () => {
+  async function write(contextIdentifiers: string[]): Promise<string[] | undefined> {
+    let held: string[] = [];
+    const isDone = await attempt("Tickets are not stored for now", async () => {
       const { seal } = await currentSeal();
       const all = await Promise.all(contextIdentifiers.map(async (contextIdentifier) => {
         const row = rows.get(contextIdentifier);
@@ -156,8 +157,11 @@ export function createTicketStore(
         return [{ id: row.id, sealed: await seal(JSON.stringify(content), boundTo(row)) }];
       }));
       const tickets = all.flat();
-      if (tickets.length > 0) await writeTickets(tickets, claimant, database);
+      if (tickets.length === 0) return;
+      const heldIds = new Set(await writeTickets(tickets, claimant, database));
+      held = contextIdentifiers.filter((name) => heldIds.has(rows.get(name)?.id ?? ""));
     });
+    return isDone ? held : undefined;
   }
 
   /** At the start and then every hour; nobody waits for it. */

@@ -19,14 +19,17 @@ const RETRY_MS = 5000;
  * Gathers batches of up to 1,000. What comes while one is written gathers meanwhile, one entry a customer, however long the database
  * does not answer.
  *
- * @param write stores what there is now for these; gives whether it could, and never rejects
+ * @param write stores what there is now for these; gives those that have to be tried again, undefined where nothing can be stored
+ *   for now, and never rejects
  */
 export function createTicketWriter(
-  write: (contextIdentifiers: string[]) => Promise<boolean>,
+  write: (contextIdentifiers: string[]) => Promise<string[] | undefined>,
 ): TicketWriter {
   const waiting = new Set<string>();
   let isUrgent = false;
   let isFailing = false;
+  /** Whether the last batch brought nothing. */
+  let isStuck = false;
   let writing: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** What the timer was set to. */
@@ -40,8 +43,10 @@ export function createTicketWriter(
       waiting.delete(contextIdentifier);
     }
     if (waiting.size === 0) isUrgent = false;
-    isFailing = !await write(batch);
-    if (isFailing) { for (const contextIdentifier of batch) waiting.add(contextIdentifier); }
+    const left = await write(batch);
+    isFailing = left === undefined;
+    isStuck = isFailing || left?.length === batch.length;
+    for (const contextIdentifier of left ?? batch) waiting.add(contextIdentifier);
   }
 
   function start(): void {
@@ -75,7 +80,7 @@ export function createTicketWriter(
     do {
       if (waiting.size > 0) start();
       await writing;
-    } while (waiting.size > 0 && !isFailing);
+    } while (waiting.size > 0 && !isStuck);
   }
 
   return {

@@ -288,6 +288,29 @@ for (const { name, start } of testDatabases) {
       },
     );
 
+    if (!isEmbedded) {
+      await check(
+        "are stored while somebody holds one's row, which is stored afterwards",
+        async () => {
+          await sql`insert into tickets (customer_id) select min(id) from customers`;
+          const holder = await sql.reserve();
+          await holder`begin`;
+          await holder`select from tickets for update`;
+          const sealed = async () => (await storedRows()).filter(({ sealed }) => sealed).length;
+          const console = newConsole();
+          await pollAndStop(console);
+          assert.equal(await sealed(), CROWD - 1);
+          await holder`rollback`;
+          holder.release();
+          await console.store!.flush();
+          assert.equal(await sealed(), CROWD);
+          await poll(newConsole());
+          assert.equal(exchanges(), 0);
+          assert.deepEqual(warnings(), []);
+        },
+      );
+    }
+
     await check("that cannot be written are written later, which is said once", async () => {
       await sql`alter table tickets add constraint full_disk check (false) not valid`;
       const console = newConsole();

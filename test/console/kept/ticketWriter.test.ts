@@ -5,12 +5,12 @@ import { createTicketWriter, type TicketWriter } from "../../../src/console/kept
 let written: string[][];
 let writer: TicketWriter;
 /** What the database does with a batch. */
-let answer: () => Promise<boolean>;
+let answer: () => Promise<string[] | undefined>;
 
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
   written = [];
-  answer = () => Promise.resolve(true);
+  answer = () => Promise.resolve([]);
   writer = createTicketWriter((names) => {
     written.push(names);
     return answer();
@@ -65,22 +65,22 @@ describe("tickets are written", () => {
   });
 
   test("one batch after the other; what comes meanwhile gathers, one entry a customer", async () => {
-    let end = (_isDone: boolean) => {};
+    let end = (_left: string[]) => {};
     answer = () => new Promise((resolve) => end = resolve);
     writer.add("Cust1", true);
     await pass(250);
     for (let time = 0; time < 5; time++) addMany(3, true);
     await pass(60_000);
     assert.deepEqual(written, [["Cust1"]]);
-    answer = () => Promise.resolve(true);
-    end(true);
+    answer = () => Promise.resolve([]);
+    end([]);
     await pass(0);
     await pass(250);
     assert.deepEqual(written, [["Cust1"], ["Cust1", "Cust2", "Cust3"]]);
   });
 
   test("again five seconds later where they could not be, however many come meanwhile", async () => {
-    answer = () => Promise.resolve(false);
+    answer = () => Promise.resolve(undefined);
     addMany(1000, true);
     await pass(0);
     addMany(3000, true);
@@ -88,10 +88,35 @@ describe("tickets are written", () => {
     assert.deepEqual(sizes(), [1000]);
     await pass(1);
     assert.deepEqual(sizes(), [1000, 1000]);
-    answer = () => Promise.resolve(true);
+    answer = () => Promise.resolve([]);
     await pass(5000);
     assert.deepEqual(sizes(), [1000, 1000, 1000, 1000, 1000]);
     assert.equal(new Set(written.slice(2).flat()).size, 3000);
+  });
+
+  test("again five seconds later where somebody holds one, which holds up no other", async () => {
+    answer = () => Promise.resolve(["Cust2"]);
+    addMany(3, true);
+    await pass(250);
+    writer.add("Cust4", true);
+    await pass(250);
+    assert.deepEqual(written, [["Cust1", "Cust2", "Cust3"], ["Cust2", "Cust4"]]);
+    await pass(4999);
+    assert.equal(written.length, 2);
+    await pass(1);
+    assert.deepEqual(written.slice(2), [["Cust2"]]);
+    answer = () => Promise.resolve([]);
+    await pass(5000);
+    await pass(60_000);
+    assert.deepEqual(written.slice(3), [["Cust2"]]);
+  });
+
+  test("at the end all but what somebody holds, without waiting for that", async () => {
+    answer = () => Promise.resolve(["Cust2"]);
+    addMany(3, true);
+    await writer.flush();
+    await pass(60_000);
+    assert.deepEqual(written, [["Cust1", "Cust2", "Cust3"], ["Cust2"]]);
   });
 
   test("at a poll's end without waiting, where one is new", async () => {
@@ -107,7 +132,7 @@ describe("tickets are written", () => {
     addMany(1500, false);
     await writer.flush();
     assert.deepEqual(sizes(), [1000, 500]);
-    answer = () => Promise.resolve(false);
+    answer = () => Promise.resolve(undefined);
     writer.add("Cust1", true);
     await writer.flush();
     await pass(60_000);
