@@ -65,9 +65,22 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     memory = scheduled(whole, run, stop, monotonicMs);
   }
 
+  // Where others reach it: SuperOffice with its notifications, who supervises it, the other consoles.
+  const send = heeding(createHttpClient(giveUp, run.requestTimeoutMs, run.proxies));
+  const listeners = !once && (run.notificationsAt ?? run.healthAt ?? share) !== undefined
+    ? await (await import("./console/listeners/openListeners.ts")).openListeners(
+      { ...run, workTimeoutMs: work === undefined ? 0 : run.workTimeoutMs },
+      { ...target, clientId: run.clientId },
+      kept,
+      { database, store, load: (ids) => load({ ids }), storesRefusals: share !== undefined },
+      send,
+      { ...surroundings, now: clock.now },
+    )
+    : undefined;
+  memory = listeners?.heeding(memory) ?? memory;
+
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
-  const send = heeding(createHttpClient(giveUp, run.requestTimeoutMs, run.proxies));
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn, takeNews, calls } = compose(
     target,
@@ -114,11 +127,18 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
       return await results.flush() && complete && failed + workFailed === 0;
     }
     // Every so often.
-    await everySoOften(poll, run.pollMs, stop, monotonicMs, share?.nextBeat);
+    await everySoOften(
+      listeners?.watched(poll) ?? poll,
+      run.pollMs,
+      stop,
+      monotonicMs,
+      share?.nextBeat,
+    );
     return true;
   } finally {
     await Promise.all([results.flush(), callWriter.flush(), store?.flush()]);
     await share?.leave();
+    await listeners?.close();
     await database.end({ timeout: 1 });
   }
 });

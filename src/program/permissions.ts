@@ -22,6 +22,7 @@ export function permissionsFor(variables: Variables, isDemo: boolean): Permissio
       ...(isDemo ? LOOPBACK : [...loginHosts(variables), ...databaseHosts(variables)]),
       ...telemetryHosts(variables),
       ...proxyHosts(variables),
+      ...listenAddresses(variables),
     ],
     env: [...OWN_VARIABLES, ...LIBRARY_VARIABLES],
     read: [".env", ...(keyFile === undefined ? [] : [inFlag(keyFile)]), ...logFolder],
@@ -92,6 +93,15 @@ function proxyHosts(variables: Variables): string[] {
       hostOf(url!)
     );
   return [...new Set(hosts)];
+}
+
+/** Where it may listen, and nowhere else. */
+function listenAddresses(variables: Variables): string[] {
+  const addresses = ["NOTIFICATIONS_LISTEN", "HEALTH_LISTEN"]
+    .map((name) => variables[name] ?? "").filter((address) =>
+      /^[\w.:[\]-]+:\d{1,5}$/.test(address)
+    );
+  return [...new Set(addresses)];
 }
 
 function parse(address: string): URL | undefined {
