@@ -72,7 +72,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
       { ...run, workTimeoutMs: work === undefined ? 0 : run.workTimeoutMs },
       { ...target, clientId: run.clientId },
       kept,
-      { database, store, load: (ids) => load({ ids }), storesRefusals: share !== undefined },
+      { database, store, load: (ids) => load({ ids }), isShared: share !== undefined },
       send,
       { ...surroundings, now: clock.now },
     )

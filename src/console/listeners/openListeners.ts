@@ -115,7 +115,8 @@ export async function openListeners(
 
   // What has room for one connection alone has none for one that only listens: the demo's Postgres.
   const ending = new AbortController();
-  const hearing = stored.database.options.max === 1 ? undefined : listenToConsoles(
+  const isAlone = notificationsAt === undefined && !stored.isShared;
+  const hearing = isAlone || stored.database.options.max === 1 ? undefined : listenToConsoles(
     target.databaseUrl,
     (text) => {
       const change = others.understand(text);

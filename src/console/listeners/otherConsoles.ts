@@ -27,8 +27,8 @@ export interface Stored {
   store: TicketStore | undefined;
   /** Gives the active ones of these customers. */
   load: (ids: string[]) => AsyncIterable<Customer[]>;
-  /** Whether it is stored who was refused. */
-  storesRefusals: boolean;
+  /** Whether they divide the work, and store who was refused. */
+  isShared: boolean;
 }
 
 /** How many are told together, and how often at most: the table is looked through for their names. */
@@ -45,7 +45,7 @@ const LONGEST_NAME = 100;
  * @param stop ends the trying again
  */
 export function createOtherConsoles(
-  { database, store, load, storesRefusals }: Stored,
+  { database, store, load, isShared }: Stored,
   stop: AbortSignal,
   { explain, log }: { explain: (error: unknown) => Explanation; log: Logger },
 ): OtherConsoles {
@@ -74,7 +74,7 @@ export function createOtherConsoles(
       changes.map((change) => JSON.stringify({ from: self, ...change })),
       database,
     );
-    if (store === undefined && !storesRefusals) return;
+    if (store === undefined && !isShared) return;
     const namesOf = (isMeant: (change: Change) => boolean) =>
       new Set(changes.filter(isMeant).map((one) => one.contextIdentifier.toLowerCase()));
     const all = namesOf(() => true);
@@ -89,7 +89,7 @@ export function createOtherConsoles(
       await store?.forgetStored(page.filter(isWithTicket), "ticketAndState");
       await store?.forgetStored(page.filter((customer) => !isWithTicket(customer)), "state");
       const tried = page.filter(isIn(resumed)).map(({ id }) => id);
-      if (storesRefusals && tried.length > 0) await forgetRefusals(tried, database);
+      if (isShared && tried.length > 0) await forgetRefusals(tried, database);
     }
   }
 
