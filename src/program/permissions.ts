@@ -97,10 +97,12 @@ function proxyHosts(variables: Variables): string[] {
 
 /** Where it may listen, and nowhere else. */
 function listenAddresses(variables: Variables): string[] {
-  const addresses = ["NOTIFICATIONS_LISTEN", "HEALTH_LISTEN"]
-    .map((name) => variables[name] ?? "").filter((address) =>
-      /^[\w.:[\]-]+:\d{1,5}$/.test(address)
-    );
+  const addresses = ["NOTIFICATIONS_LISTEN", "HEALTH_LISTEN"].flatMap((name) => {
+    const address = variables[name]?.toLowerCase() ?? "";
+    const port = address.match(/^localhost(:\d{1,5})$/)?.[1];
+    if (port !== undefined) return [address, `127.0.0.1${port}`, `[::1]${port}`];
+    return /^([\d.]+|\[[\da-f:.]+\]):\d{1,5}$/.test(address) ? [address] : [];
+  });
   return [...new Set(addresses)];
 }
 

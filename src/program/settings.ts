@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
 import type { Address } from "../console/listeners/server.ts";
 import type { Proxies } from "../console/requests/proxies.ts";
@@ -76,14 +77,17 @@ const autoOrWholeNumber = (most: number) => {
     .default("auto");
 };
 
-/** A host and a port; an address of version 6 stands in brackets. */
-const ADDRESS = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i;
+/** In digits and with a port, or localhost; an address of version 6 stands in brackets. */
+const ADDRESS = /^(?:\[([\da-f:.]+)\]|([\d.]+|localhost)):(\d{1,5})$/i;
 
 /** Reads where to listen; undefined where a text does not say it. */
 function addressOf(text: string): Address | undefined {
-  const [, inBrackets, name, port] = text.match(ADDRESS) ?? [];
+  const [, inBrackets, name, port] = text.toLowerCase().match(ADDRESS) ?? [];
+  const isHost = inBrackets !== undefined
+    ? isIPv6(inBrackets)
+    : name === "localhost" || isIPv4(name ?? "");
   const isPort = Number(port) >= 1 && Number(port) <= 65_535;
-  return isPort ? { host: (inBrackets ?? name)!, port: Number(port) } : undefined;
+  return isHost && isPort ? { host: (inBrackets ?? name)!, port: Number(port) } : undefined;
 }
 
 const address = z.string().transform(addressOf).refine(

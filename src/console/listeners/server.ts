@@ -84,7 +84,7 @@ export async function openServer(address: Address, routes: Route[]): Promise<Ope
 
 function listening(server: Server, { host, port }: Address): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error: Error & { code?: string }) => {
+    function fail(error: Error & { code?: string }): void {
       const reason = error.code === "EADDRINUSE"
         ? "something else listens there already"
         : error.message;
@@ -93,12 +93,18 @@ function listening(server: Server, { host, port }: Address): Promise<void> {
           cause: error,
         }),
       );
-    });
-    server.listen(port, host, () => {
-      // Out of file descriptors, for example: it goes on with the next one.
-      server.removeAllListeners("error").on("error", () => {});
-      resolve();
-    });
+    }
+    server.once("error", fail);
+    try {
+      server.listen(port, host, () => {
+        // Out of file descriptors, for example: it goes on with the next one.
+        server.removeAllListeners("error").on("error", () => {});
+        resolve();
+      });
+    } catch (error) {
+      // So does Deno where it may not listen there.
+      fail(error as Error);
+    }
   });
 }
 
