@@ -39,15 +39,16 @@ export async function listenToConsoles(
   stop: AbortSignal,
 ): Promise<void> {
   let wake = (): void => {};
-  stop.addEventListener("abort", () => wake());
-  const wait = (ms: number) =>
+  const wait = (ms: number, ...signals: AbortSignal[]) =>
     new Promise<void>((resolve) => {
-      const timer = setTimeout(() => wake(), ms);
-      wake = () => {
+      const timer = setTimeout(end, ms);
+      function end(): void {
         clearTimeout(timer);
+        for (const signal of signals) signal.removeEventListener("abort", end);
         resolve();
-      };
-      if (stop.aborted) wake();
+      }
+      for (const signal of signals) signal.addEventListener("abort", end);
+      if (signals.some(({ aborted }) => aborted)) end();
     });
   const database = openDatabase(databaseUrl, {
     max: 1,
@@ -61,11 +62,13 @@ export async function listenToConsoles(
       // To listen twice is to listen once: said again, it shows whether the connection lives.
       await runQuery(database`listen ${database(CHANNEL)}`, database);
       isTold = false;
-      await wait(LOOK_MS);
+      const closed = new AbortController();
+      wake = () => closed.abort();
+      await wait(LOOK_MS, stop, closed.signal);
     } catch (error) {
       if (!isTold) tellTrouble(error);
       isTold = true;
-      await wait(RENEW_MS);
+      await wait(RENEW_MS, stop);
     }
   }
   await database.end({ timeout: 1 });

@@ -14,6 +14,8 @@ export interface Health {
 
 /** How many beats may pass without a sign of life. */
 const BEATS = 3;
+/** And how long a database that does not answer may keep a poll waiting. */
+const DATABASE_MS = 10_000;
 
 /**
  * Makes what looks on. `/livez` asks whether the process still does something, of which the database's trouble is no part: a
@@ -28,7 +30,7 @@ export function createHealth(
   longestMs: number,
   monotonicMs: () => number,
 ): Health {
-  const limitMs = BEATS * pollMs + longestMs;
+  const limitMs = BEATS * pollMs + longestMs + DATABASE_MS;
   let livedAtMs = monotonicMs();
   let answeredAtMs = -Infinity;
   let isAnyComplete = false;
