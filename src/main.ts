@@ -11,7 +11,7 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const { countCustomers, loadCustomers } = await import("./database/loadCustomers.ts");
   const { recordResults } = await import("./database/recordResults.ts");
   const { createSigner } = await import("./superoffice/signToken.ts");
-  const { noStore, openAlone } = await import("./console/alone.ts");
+  const { noListeners, noStore, openAlone } = await import("./console/alone.ts");
   const { createCallWriter } = await import("./console/requests/callWriter.ts");
   const { createClock } = await import("./console/clock.ts");
   const { compose } = await import("./console/compose.ts");
@@ -62,13 +62,30 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     ? (await import("./console/share/openShare.ts"))
       .openShare(intervals, database, store, (ids) => load({ ids }), turns, surroundings)
     : await openAlone(intervals, load, monotonicMs, surroundings);
-  const memory = taking.noting(
-    createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, taking.backoff),
+  // Where others reach it: SuperOffice with its notifications, who supervises it, the other consoles.
+  const send = heeding(createHttpClient(giveUp, run.requestTimeoutMs, run.proxies));
+  const isReached = !once && (run.share || run.notificationsAt || run.healthAt);
+  const listeners = isReached
+    ? await (await import("./console/listeners/openListeners.ts")).openListeners(
+      { ...run, workTimeoutMs: work === undefined ? 0 : run.workTimeoutMs },
+      { ...target, clientId: run.clientId },
+      kept,
+      {
+        database,
+        store: run.storesTickets ? store : undefined,
+        load: (ids) => load({ ids }),
+        isShared: run.share,
+      },
+      send,
+      { ...surroundings, now: clock.now },
+    )
+    : noListeners;
+  const memory = listeners.heeding(
+    taking.noting(createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, taking.backoff)),
   );
 
   // Each time anew, since the key may be replaced under way.
   const sign: Signer = (data) => createSigner(target.privateKey)(data);
-  const send = heeding(createHttpClient(giveUp, run.requestTimeoutMs, run.proxies));
   const means = { sign, send, clock, monotonicMs, log, telemetry };
   const { call, logOn, takeNews, calls } = compose(
     target,
@@ -110,11 +127,12 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
       return await results.flush() && complete && failed + workFailed === 0;
     }
     // Every so often.
-    await everySoOften(poll, pollMs, stop, monotonicMs, taking.nextBeat);
+    await everySoOften(listeners.watched(poll), pollMs, stop, monotonicMs, taking.nextBeat);
     return true;
   } finally {
     await Promise.all([results.flush(), callWriter.flush(), store.flush()]);
     await taking.leave();
+    await listeners.close();
     await database.end({ timeout: 1 });
   }
 });

@@ -26,6 +26,7 @@ const PAGES = [
   "src/program/security.md",
   "src/program/refusals.md",
   "src/console/share/severalMachines.md",
+  "src/console/listeners/listeners.md",
   "test/bench/README.md",
 ];
 for (const page of PAGES) {

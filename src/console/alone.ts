@@ -1,9 +1,10 @@
-// What a console goes by that does alone: it has all the customers to itself, and keeps tickets in memory. The counterpart of
-// share/openShare.ts and kept/ticketStore.ts.
+// What a console goes by that does alone: it has all the customers to itself, keeps tickets in memory, and is reached by nobody. The
+// counterpart of share/openShare.ts, kept/ticketStore.ts and listeners/openListeners.ts.
 import type { Logger } from "@logtape/logtape";
 import type { Customer, Which } from "../database/loadCustomers.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import type { TicketStore } from "./kept/ticketStore.ts";
+import type { Listeners } from "./listeners/openListeners.ts";
 import type { Memory } from "./memory.ts";
 import type { Intervals } from "./scheduled.ts";
 import type { TicketClaims } from "./share/ticketClaims.ts";
@@ -72,7 +73,16 @@ export const noStore: TicketStore = {
   noted: (callTenant) => callTenant,
   settle: () => Promise.resolve(),
   flush: () => Promise.resolve(),
+  forget: () => {},
+  forgetStored: () => Promise.resolve(),
   claimant: "",
   idOf: () => undefined,
   adopt: () => Promise.resolve(undefined),
+};
+
+/** Where nobody reaches the console. */
+export const noListeners: Listeners = {
+  heeding: (memory) => memory,
+  watched: (startPoll) => startPoll,
+  close: () => Promise.resolve(),
 };

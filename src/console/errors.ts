@@ -44,6 +44,13 @@ export class SharedTroubleError extends ExplainedError {
   }
 }
 
+/** Nothing can listen at an address that the settings name. */
+export class ListenError extends ExplainedError {
+  static override readonly code = "LISTEN_FAILED";
+  static override readonly remedy =
+    "End what listens there, or name another port, or an address that is this machine's own.";
+}
+
 const ASK_ITS_KEEPER = "ask whoever runs the proxy";
 
 /** What to do about a proxy's answer, by its status. */

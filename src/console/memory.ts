@@ -29,6 +29,8 @@ export interface Memory {
   failed(customer: Customer, error: unknown, startedAtMs: number): boolean;
   /** Says that the customer was refused with all others, or not tried for that. */
   failedWithAll(customer: Customer, code: string): void;
+  /** Says that something changed for the customer: where it was refused, it is tried at the next poll. */
+  tryAgain(customer: Customer): void;
   /** Says that something changed for all: whoever was refused is tried at the next poll. */
   tryAll(): void;
   /** Begins to look who is still there. */
@@ -100,6 +102,7 @@ export function createMemory(
       return isNews;
     },
     failedWithAll: backoff.refusedWithAll,
+    tryAgain: backoff.passed,
     tryAll: backoff.tryAll,
     callRoll() {
       const missing = new Set([...inLongTrouble.keys(), ...toldStates.keys()]);

@@ -17,7 +17,9 @@ export type Counter =
   | "customers.skipped"
   | "customers.held_back"
   | "exchanges"
-  | "calls";
+  | "calls"
+  | "notifications.heeded"
+  | "notifications.refused";
 
 /** Where traces and metrics go. */
 export interface Telemetry {

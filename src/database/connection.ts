@@ -31,8 +31,25 @@ const CONNECT_SECONDS = 6;
 /** How long it may take to find out who holds what a query waited for. */
 const LOOK_MS = 1000;
 
-/** A client for the Postgres that holds the table `customers`. It connects when it is first used. */
-export function openDatabase(databaseUrl: string): Database {
+/** What a client may do otherwise than usual; the package's types leave some of it out. */
+export interface ConnectionOptions {
+  /** How many connections there are at most. */
+  max?: number;
+  /** How long one is kept, in seconds; null keeps it. */
+  max_lifetime?: number | null;
+  /** Is given what another session has notified. */
+  onnotify?: (channel: string, text: string) => void;
+  /** Is told that a connection has closed. */
+  onclose?: () => void;
+}
+
+/**
+ * A client for the Postgres that holds the table `customers`. It connects when it is first used.
+ */
+export function openDatabase(
+  databaseUrl: string,
+  options: ConnectionOptions = {},
+): Database {
   const server = createServer();
   const connect = createConnect(server);
   return createRenewedClient((onclose) => {
@@ -40,7 +57,11 @@ export function openDatabase(databaseUrl: string): Database {
       connect_timeout: CONNECT_SECONDS,
       connection: { application_name: APPLICATION_NAME },
       onnotice: () => {},
-      onclose,
+      ...options,
+      onclose() {
+        options.onclose?.();
+        onclose();
+      },
       // Array types are not used here, and what breaks while the client asks for them it does not tell.
       fetch_types: false,
       socket: connect,

@@ -69,6 +69,37 @@ export async function writeTickets(
   return (await runOnTickets(query, database)).map(({ id }) => id);
 }
 
+/**
+ * Stores tickets in place of those that were read, in one statement; not where another was stored meanwhile. When they were written
+ * stays, since they live no longer by it. Throws `DatabaseError`.
+ */
+export async function replaceTickets(
+  tickets: (StoredTicket & { read: Uint8Array<ArrayBuffer> })[],
+  database: Database,
+): Promise<void> {
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+  const rows = tickets.map(({ id, sealed, read }) => ({
+    id,
+    sealed: base64(sealed),
+    read: base64(read),
+  }));
+  const query = database`
+    update tickets set sealed = decode(ticket.sealed, 'base64')
+    from jsonb_to_recordset(${database.json(rows)}) as ticket(id bigint, sealed text, read text)
+    where customer_id = id and tickets.sealed = decode(ticket.read, 'base64')`;
+  await runOnTickets(query, database);
+}
+
+/** Takes away what is stored for these customers. Throws `DatabaseError`. */
+export async function emptyTickets(ids: string[], database: Database): Promise<void> {
+  const query = database`
+    update tickets set sealed = null
+    where sealed is not null and customer_id in (select id::bigint from jsonb_array_elements_text(${
+    database.json(ids)
+  }) as id order by 1)`;
+  await runOnTickets(query, database);
+}
+
 /** Clears away what has expired, and what belongs to no customer any more, but for rows that somebody holds. Throws `DatabaseError`. */
 export async function clearTickets(database: Database): Promise<void> {
   const query = database`

@@ -158,6 +158,10 @@ export const ADVICE: Record<string, Advice> = {
   },
   DATABASE_TROUBLE: { means: "the database cannot be read or written" },
   PG_BOSS_MISSING: { means: "`--share` needs a package that is not installed" },
+  LISTEN_FAILED: {
+    means: "the console cannot listen at an address that the settings name",
+    here: "Set here: NOTIFICATIONS_LISTEN, HEALTH_LISTEN.",
+  },
   SETTINGS_WRONG: { means: "settings are missing or wrong, all of which the line names" },
   USAGE_WRONG: { means: "the command line says something that is not known" },
   STOPPED: { means: "the console was stopped before this customer was done" },

@@ -39,6 +39,7 @@ With no settings at all the demo runs. For your own application set, in the envi
 and, where the defaults do not suit:
 
   SUPEROFFICE_LOGIN_URL          another login host than https://{environment}.superoffice.com
+  SUPEROFFICE_CLIENT_ID          the application's client id, by which the audience of notifications is judged
   WORK                                 the same as --work
   WORK_TIMEOUT_SECONDS           600   how long it may take for one customer
   WORK_CALLS_PER_SECOND          10    how many calls a second it makes to one tenant at most
@@ -48,6 +49,8 @@ and, where the defaults do not suit:
   REQUEST_TIMEOUT_SECONDS        30    one HTTP request, with its repeats
   SHUTDOWN_SECONDS               10    how long a stop waits for work in hand
   SHARE                          off   on: the same as --share
+  NOTIFICATIONS_LISTEN           host:port, where SuperOffice's tenant notifications are taken, behind an https of yours
+  HEALTH_LISTEN                  host:port, where /livez and /readyz answer whoever supervises it
   TICKET_REUSE                   on    off: exchange at every poll, to watch how it goes
   TICKET_STORE                   memory  database: keep tickets, encrypted, in the table tickets, so that they outlive this
   LOG_LEVEL                      info  debug, info, warning or error

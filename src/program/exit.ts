@@ -8,7 +8,7 @@ export const EXIT_FAILED = 1;
 export const EXIT_WRONG_SETTINGS = 2;
 
 /** The codes of what is mended before the next start. */
-const OF_SETTINGS = ["SETTINGS_WRONG", "USAGE_WRONG", "PG_BOSS_MISSING"];
+const OF_SETTINGS = ["SETTINGS_WRONG", "USAGE_WRONG", "PG_BOSS_MISSING", "LISTEN_FAILED"];
 
 /** Runs a command, and gives its exit code; what it throws is said on the standard error. */
 export async function exitCodeOf(

@@ -22,6 +22,7 @@ export function permissionsFor(variables: Variables, isDemo: boolean): Permissio
       ...(isDemo ? LOOPBACK : [...loginHosts(variables), ...databaseHosts(variables)]),
       ...telemetryHosts(variables),
       ...proxyHosts(variables),
+      ...listenAddresses(variables),
     ],
     env: [...OWN_VARIABLES, ...LIBRARY_VARIABLES],
     read: [".env", ...(keyFile === undefined ? [] : [inFlag(keyFile)]), ...logFolder],
@@ -92,6 +93,17 @@ function proxyHosts(variables: Variables): string[] {
       hostOf(url!)
     );
   return [...new Set(hosts)];
+}
+
+/** Where it may listen, and nowhere else. */
+function listenAddresses(variables: Variables): string[] {
+  const addresses = ["NOTIFICATIONS_LISTEN", "HEALTH_LISTEN"].flatMap((name) => {
+    const address = variables[name]?.toLowerCase() ?? "";
+    const port = address.match(/^localhost(:\d{1,5})$/)?.[1];
+    if (port !== undefined) return [address, `127.0.0.1${port}`, `[::1]${port}`];
+    return /^([\d.]+|\[[\da-f:.]+\]):\d{1,5}$/.test(address) ? [address] : [];
+  });
+  return [...new Set(addresses)];
 }
 
 function parse(address: string): URL | undefined {

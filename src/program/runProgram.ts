@@ -219,7 +219,10 @@ function twice(service: Service): Service {
   return async (task, surroundings) => {
     const both = [1, 2].map((console) => {
       const log = surroundings.log.with({ console });
-      return service(task, { ...surroundings, log, showProgress: undefined });
+      const run = console === 1
+        ? task.run
+        : { ...task.run, notificationsAt: undefined, healthAt: undefined };
+      return service({ ...task, run }, { ...surroundings, log, showProgress: undefined });
     });
     return (await Promise.all(both)).every((allWorked) => allWorked);
   };

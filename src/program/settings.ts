@@ -1,4 +1,6 @@
+import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
+import type { Address } from "../console/listeners/server.ts";
 import type { Proxies } from "../console/requests/proxies.ts";
 import { PrivateKeyError } from "../superoffice/errors.ts";
 import type { Application } from "../superoffice/tenant.ts";
@@ -42,6 +44,12 @@ export interface RunSettings {
   usesDenoTelemetry: boolean;
   /** Undefined where every host is asked directly. */
   proxies: Proxies | undefined;
+  /** Where SuperOffice's notifications are taken; undefined where none are. */
+  notificationsAt: Address | undefined;
+  /** Where it is told how the console is; undefined where nobody asks. */
+  healthAt: Address | undefined;
+  /** The application's client id, which is no secret; undefined where it is not named. */
+  clientId: string | undefined;
   log: LogSettings;
 }
 
@@ -69,6 +77,24 @@ const autoOrWholeNumber = (most: number) => {
     .default("auto");
 };
 
+/** In digits and with a port, or localhost; an address of version 6 stands in brackets. */
+const ADDRESS = /^(?:\[([\da-f:.]+)\]|([\d.]+|localhost)):(\d{1,5})$/i;
+
+/** Reads where to listen; undefined where a text does not say it. */
+function addressOf(text: string): Address | undefined {
+  const [, inBrackets, name, port] = text.toLowerCase().match(ADDRESS) ?? [];
+  const isHost = inBrackets !== undefined
+    ? isIPv6(inBrackets)
+    : name === "localhost" || isIPv4(name ?? "");
+  const isPort = Number(port) >= 1 && Number(port) <= 65_535;
+  return isHost && isPort ? { host: (inBrackets ?? name)!, port: Number(port) } : undefined;
+}
+
+const address = z.string().transform(addressOf).refine(
+  (address) => address !== undefined,
+  "expected an address of this machine and a port, as in 127.0.0.1:3301 (0.0.0.0:3301 is all of its addresses)",
+).optional();
+
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });
 
@@ -85,6 +111,9 @@ const runSchema = z.object({
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   TICKET_STORE: oneOf(["memory", "database"]).default("memory"),
   SHARE: oneOf(["on", "off"]).default("off"),
+  NOTIFICATIONS_LISTEN: address,
+  HEALTH_LISTEN: address,
+  SUPEROFFICE_CLIENT_ID: z.string().optional(),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
   LOG_FILE: z.string().optional(),
@@ -159,6 +188,9 @@ export function readRunSettings(variables: Variables): RunSettings {
     reuseTickets: data.TICKET_REUSE === "on",
     storesTickets: data.TICKET_STORE === "database" || data.SHARE === "on",
     share: data.SHARE === "on",
+    notificationsAt: data.NOTIFICATIONS_LISTEN,
+    healthAt: data.HEALTH_LISTEN,
+    clientId: data.SUPEROFFICE_CLIENT_ID,
     log: {
       level: data.LOG_LEVEL,
       format: data.LOG_FORMAT,

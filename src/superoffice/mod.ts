@@ -16,6 +16,14 @@ export { importPrivateKey } from "./privateKey.ts";
 export { askForJwt, exchange } from "./exchange.ts";
 export { createKeySet, type KeySet } from "./keySet.ts";
 export { type SystemUserClaims, validateJwt } from "./validateJwt.ts";
+export {
+  type NotificationAudience,
+  readNotification,
+  type SentNotification,
+  TENANT_CHANGES,
+  type TenantChange,
+  validateNotification,
+} from "./notification.ts";
 export { addressOf, readTenantState, type TenantState } from "./tenantState.ts";
 export {
   callTenant,

@@ -13,22 +13,29 @@ export interface SystemUserClaims {
   contextIdentifier: string;
 }
 
-const CLAIM = "http://schemes.superoffice.net/identity/";
+/** What the names of SuperOffice's own claims begin with. */
+export const CLAIM = "http://schemes.superoffice.net/identity/";
 const ISSUER = "SuperOffice AS";
 /** How far this machine's clock and SuperOffice's may differ, in seconds. */
 const CLOCK_TOLERANCE_SECONDS = 30;
 
-// Numbers come as numbers or as strings of digits, and one audience as a string or in a list.
 const LATEST_DATE_SECONDS = 8.64e12;
-const seconds = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
-  .refine((at) => at >= 0 && at <= LATEST_DATE_SECONDS);
+
+/** The claims of a JWT of SuperOffice's: numbers come as numbers or as strings of digits, and one audience as a string or in a list. */
+export const CLAIM_SHAPES = {
+  aud: z.union([z.string(), z.array(z.string())]).transform((aud) => [aud].flat()),
+  seconds: z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
+    .refine((at) => at >= 0 && at <= LATEST_DATE_SECONDS),
+  serial: z.union([z.string(), z.number().transform(String)]),
+};
+const { aud, seconds, serial } = CLAIM_SHAPES;
 const claimsSchema = z.object({
   iss: z.string(),
-  aud: z.union([z.string(), z.array(z.string())]).transform((aud) => [aud].flat()),
+  aud,
   nbf: seconds,
   exp: seconds,
   [`${CLAIM}ctx`]: z.string(),
-  [`${CLAIM}serial`]: z.union([z.string(), z.number().transform(String)]),
+  [`${CLAIM}serial`]: serial,
   // It is sent in a header.
   [`${CLAIM}ticket`]: z.string().regex(/^[\x20-\x7e]+$/),
 });
@@ -55,43 +62,78 @@ export async function validateJwt(
   now: Date,
   keysWhenAsked?: Keys,
 ): Promise<SystemUserClaims> {
-  const keys = keysWhenAsked ?? await keySet.get();
-  const claims = readClaims(await verifySignature(jwt, keys, keySet));
+  const claims = await signedClaims("The exchange's JWT", jwt, claimsSchema, keySet, keysWhenAsked);
   const serial = claims[`${CLAIM}serial`] as string;
   const ctx = claims[`${CLAIM}ctx`] as string;
-  const nowSeconds = now.getTime() / 1000;
-  const time = (at: number) => new Date(at * 1000).toISOString();
-  const here = `this machine's clock says ${now.toISOString()}`;
 
   if (claims.iss !== ISSUER) throw invalid(`its issuer is «${claims.iss}», not «${ISSUER}»`);
   if (!claims.aud.includes(`spn:${serial}`)) {
     throw invalid(`its audience is «${claims.aud.join(", ")}», not «spn:${serial}»`);
   }
-  if (nowSeconds < claims.nbf - CLOCK_TOLERANCE_SECONDS) {
-    throw invalidNow(`it is not valid before ${time(claims.nbf)}, and ${here}`);
-  }
-  if (nowSeconds >= claims.exp + CLOCK_TOLERANCE_SECONDS) {
-    throw invalidNow(`it expired at ${time(claims.exp)}, and ${here}`);
-  }
+  assertItsTime("The exchange's JWT", claims, now);
   if (ctx.toLowerCase() !== contextIdentifier.toLowerCase()) {
     throw invalid(`it is for the tenant ${ctx}`);
   }
   return { ticket: claims[`${CLAIM}ticket`] as string, contextIdentifier: ctx };
 }
 
+/**
+ * Gives the claims of a JWT when one of the login host's keys signed it, with RS256; what they say is for the caller to judge.
+ *
+ * Throws {@link JwtInvalidError}, and what reading the key set throws.
+ *
+ * @param whose what the JWT is, for the error: "The exchange's JWT"
+ * @param keysWhenAsked the keys as they were when it was asked for, since they may be others by now
+ */
+export async function signedClaims<T>(
+  whose: string,
+  jwt: string,
+  schema: z.ZodType<T>,
+  keySet: KeySet,
+  keysWhenAsked?: Keys,
+): Promise<T> {
+  const keys = keysWhenAsked ?? await keySet.get();
+  const refuse = refusalOf(whose);
+  return readClaims(await verifySignature(jwt, keys, keySet, refuse), schema, refuse);
+}
+
+/** Throws {@link JwtInvalidError} for a JWT that is not valid now, by what it says of that. */
+export function assertItsTime(
+  whose: string,
+  { nbf, exp }: { nbf?: number | undefined; exp?: number | undefined },
+  now: Date,
+): void {
+  const nowSeconds = now.getTime() / 1000;
+  const time = (at: number) => new Date(at * 1000).toISOString();
+  const here = `this machine's clock says ${now.toISOString()}`;
+  const refuseNow = (reason: string) =>
+    Object.assign(refusalOf(whose)(reason), { isForItsTime: true });
+  if (nbf !== undefined && nowSeconds < nbf - CLOCK_TOLERANCE_SECONDS) {
+    throw refuseNow(`it is not valid before ${time(nbf)}, and ${here}`);
+  }
+  if (exp !== undefined && nowSeconds >= exp + CLOCK_TOLERANCE_SECONDS) {
+    throw refuseNow(`it expired at ${time(exp)}, and ${here}`);
+  }
+}
+
 /** Gives the payload's text when one of SuperOffice's keys signed it. */
-async function verifySignature(jwt: string, keys: Keys, keySet: KeySet): Promise<string> {
+async function verifySignature(
+  jwt: string,
+  keys: Keys,
+  keySet: KeySet,
+  refuse: Refuse,
+): Promise<string> {
   try {
     return await verifyWith(jwt, keys);
   } catch (cause) {
-    if (!isUnexplained(cause)) throw notVerified(cause);
+    if (!isUnexplained(cause)) throw notVerified(cause, refuse);
   }
   // The keys may have rotated since they were read.
   const renewed = await keySet.renew(keys);
   try {
     return await verifyWith(jwt, renewed);
   } catch (cause) {
-    throw notVerified(cause);
+    throw notVerified(cause, refuse);
   }
 }
 
@@ -122,29 +164,31 @@ function isUnexplained(error: unknown): boolean {
     error instanceof errors.JWKSNoMatchingKey;
 }
 
-function notVerified(cause: unknown): JwtInvalidError {
+function notVerified(cause: unknown, refuse: Refuse): JwtInvalidError {
   if (isUnexplained(cause)) {
-    return invalid("no key of the login host explains its signature", cause);
+    return refuse("no key of the login host explains its signature", cause);
   }
-  return invalid(cause instanceof Error ? cause.message : String(cause), cause);
+  return refuse(cause instanceof Error ? cause.message : String(cause), cause);
 }
 
-function readClaims(payload: string): z.infer<typeof claimsSchema> {
+function readClaims<T>(payload: string, schema: z.ZodType<T>, refuse: Refuse): T {
   try {
-    return claimsSchema.parse(JSON.parse(payload));
+    return schema.parse(JSON.parse(payload));
   } catch (cause) {
-    if (!(cause instanceof z.ZodError)) throw invalid("its payload is not JSON", cause);
+    if (!(cause instanceof z.ZodError)) throw refuse("its payload is not JSON", cause);
     const claims = cause.issues.map(({ path }) =>
       String(path[0] ?? "all of them").replace(CLAIM, "")
     );
-    throw invalid(`claims are missing or malformed: ${claims.join(", ")}`, cause);
+    throw refuse(`claims are missing or malformed: ${claims.join(", ")}`, cause);
   }
 }
 
-function invalid(reason: string, cause?: unknown): JwtInvalidError {
-  return new JwtInvalidError(`The exchange's JWT was refused: ${reason}`, { cause });
+/** Gives the error for a JWT, by the reason. */
+type Refuse = (reason: string, cause?: unknown) => JwtInvalidError;
+
+/** Gives what gives the errors for a JWT that is called so. */
+export function refusalOf(whose: string): Refuse {
+  return (reason, cause) => new JwtInvalidError(`${whose} was refused: ${reason}`, { cause });
 }
 
-function invalidNow(reason: string): JwtInvalidError {
-  return Object.assign(invalid(reason), { isForItsTime: true });
-}
+const invalid = refusalOf("The exchange's JWT");

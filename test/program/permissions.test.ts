@@ -29,10 +29,20 @@ describe("on Deno the console may reach", () => {
       https_proxy: "http://me:word@proxy.example:3128",
       HTTP_PROXY: "http://proxy.example:3128",
     }, [...SUPEROFFICE, "proxy.example:3128"]],
+    ["the addresses where it listens, and no other port of them", {
+      NOTIFICATIONS_LISTEN: "0.0.0.0:3301",
+      HEALTH_LISTEN: "[::1]:3302",
+    }, [...SUPEROFFICE, "0.0.0.0:3301", "[::1]:3302"]],
+    ["one address for both, by all that its name means", {
+      NOTIFICATIONS_LISTEN: "localhost:3301",
+      HEALTH_LISTEN: "LOCALHOST:3301",
+    }, [...SUPEROFFICE, "localhost:3301", "127.0.0.1:3301", "[::1]:3301"]],
     ["nobody whom wrong settings name", {
       DATABASE_URL: "mysql://db.example",
       SUPEROFFICE_LOGIN_URL: "not an address",
       HTTPS_PROXY: "socks5://proxy.example:1080",
+      HEALTH_LISTEN: "3302",
+      NOTIFICATIONS_LISTEN: "host.example:3301,other.example",
     }, []],
   ];
   for (const [what, variables, hosts] of cases) {

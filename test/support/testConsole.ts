@@ -7,6 +7,7 @@ import { compose } from "../../src/console/compose.ts";
 import { createHttpClient } from "../../src/console/requests/httpClient.ts";
 import { createTenantStates } from "../../src/console/kept/tenantStates.ts";
 import { createTickets } from "../../src/console/kept/tickets.ts";
+import type { Kept } from "../../src/console/kept/ticketRow.ts";
 import { createTenantFetch } from "../../src/console/tenantFetch.ts";
 import { createTicketClaims } from "../../src/console/share/ticketClaims.ts";
 import { createTurns } from "../../src/console/turns/turns.ts";
@@ -32,6 +33,8 @@ export interface TestConsole {
   /** What a work script gets for a tenant. */
   fetchFor(tenant: Tenant): typeof fetch;
   clock: Clock;
+  /** What memory keeps. */
+  kept: Kept;
   /** Undefined without a database. */
   store: TicketStore | undefined;
   /** Its client secret may be replaced. */
@@ -100,6 +103,7 @@ export function createTestConsole(standIn: StandIn, options: TestConsoleOptions 
       const api = `${standIn.hostUrls[tenant.host ?? 0]}/${tenant.contextIdentifier}/api`;
       return createTenantFetch(tenant, api, call);
     },
+    kept,
     store,
     application,
     clock,

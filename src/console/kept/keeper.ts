@@ -17,6 +17,11 @@ export interface Keeper<T> {
   renew(contextIdentifier: string, isIt: (kept: T) => boolean): void;
   /** Keeps it no longer, where `isIt` says that it is this one. */
   drop(contextIdentifier: string, isIt: (kept: T) => boolean): void;
+  /**
+   * Keeps nothing of these tenants any longer, nor what is being made for them just now. `isOne` is asked about each tenant that
+   * there is.
+   */
+  forget(isOne: (contextIdentifier: string) => boolean): void;
 }
 
 /**
@@ -54,11 +59,12 @@ export function createKeeper<T>(
     make(contextIdentifier, purpose, making) {
       const same = underWay.get(contextIdentifier);
       if (same?.purpose === purpose) return same.made;
+      const isStillWanted = () => underWay.get(contextIdentifier)?.made === made;
       const made = making().then((value) => {
-        keep(contextIdentifier, purpose, value);
+        if (isStillWanted()) keep(contextIdentifier, purpose, value);
         return value;
       }).finally(() => {
-        if (underWay.get(contextIdentifier)?.made === made) underWay.delete(contextIdentifier);
+        if (isStillWanted()) underWay.delete(contextIdentifier);
       });
       underWay.set(contextIdentifier, { purpose, made });
       return made;
@@ -73,6 +79,13 @@ export function createKeeper<T>(
     drop(contextIdentifier, isIt) {
       const found = kept.get(contextIdentifier);
       if (found !== undefined && isIt(found.value)) kept.delete(contextIdentifier);
+    },
+    forget(isOne) {
+      for (const all of [kept, underWay]) {
+        for (const contextIdentifier of all.keys()) {
+          if (isOne(contextIdentifier)) all.delete(contextIdentifier);
+        }
+      }
     },
   };
 }

@@ -16,6 +16,8 @@ export interface TenantStates {
   forgottenWhenUnreachable(callTenant: CallTenant): CallTenant;
   /** Drops the state that leads to the address that was refused: another may have taken its place. */
   drop(tenant: Tenant, refused: Pick<Access, "api">): void;
+  /** Keeps no state of these tenants any longer, nor one that is being read just now. */
+  forget(isOne: (contextIdentifier: string) => boolean): void;
 }
 
 const LONGEST_MS = 15 * 60 * 1000;
@@ -54,5 +56,6 @@ export function createTenantStates(pollMs: number, monotonicMs: () => number): T
       }
     },
     drop,
+    forget: keeper.forget,
   };
 }

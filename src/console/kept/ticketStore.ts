@@ -2,7 +2,13 @@
 import type { Logger } from "@logtape/logtape";
 import type { Database } from "../../database/connection.ts";
 import type { Customer } from "../../database/loadCustomers.ts";
-import { clearTickets, readTickets, writeTickets } from "../../database/storedTickets.ts";
+import {
+  clearTickets,
+  emptyTickets,
+  readTickets,
+  replaceTickets,
+  writeTickets,
+} from "../../database/storedTickets.ts";
 import { TicketTableError } from "../../database/ticketTable.ts";
 import type { CallTenant } from "../../superoffice/logOn.ts";
 import type { Application, Tenant } from "../../superoffice/tenant.ts";
@@ -33,9 +39,16 @@ export interface TicketStore {
   idOf(tenant: Tenant): string | undefined;
   /** Keeps the ticket that another console has stored meanwhile; undefined where it is none, or not good any more. */
   adopt(tenant: Tenant, sealed: Uint8Array<ArrayBuffer>): Promise<string | undefined>;
+  /** Before memory forgets it: takes none of these tickets again, or has stored anew what memory still keeps. */
+  forget(isOne: (contextIdentifier: string) => boolean, what: Forgotten): void;
+  /** Has stored nothing any more of what is to be forgotten of these customers; throws `DatabaseError`. */
+  forgetStored(customers: Customer[], what: Forgotten): Promise<void>;
   /** Has stored what is left, as far as that can be done now. */
   flush(): Promise<void>;
 }
+
+/** What is forgotten of a tenant: where it is, or its ticket as well. */
+export type Forgotten = "state" | "ticketAndState";
 
 /** What a store goes by, and where it speaks. */
 export interface StoreSurroundings {
@@ -164,6 +177,20 @@ export function createTicketStore(
     return isDone ? held : undefined;
   }
 
+  async function forgetStoredStates(customers: Customer[]): Promise<void> {
+    const { open, seal } = await currentSeal();
+    const stored = await readTickets(customers.map(({ id }) => id), database);
+    const tickets = await Promise.all(customers.map(async (customer) => {
+      const read = stored.get(customer.id);
+      const text = read && await open(read, boundTo(customer));
+      if (read === undefined || text === undefined) return [];
+      const { ticket, usedAt } = JSON.parse(text) as Content;
+      const sealed = await seal(JSON.stringify({ ticket, usedAt }), boundTo(customer));
+      return [{ id: customer.id, read, sealed }];
+    }));
+    await replaceTickets(tickets.flat(), database);
+  }
+
   /** At the start and then every hour; nobody waits for it. */
   function clearWhenDue(): void {
     const nowMs = monotonicMs();
@@ -202,6 +229,25 @@ export function createTicketStore(
       const row = rows.get(tenant.contextIdentifier);
       if (row !== undefined) await keepSealed(row, sealed, (await currentSeal()).open);
       return kept.tickets.find(tenant)?.value;
+    },
+    forget(isOne, what) {
+      for (const [contextIdentifier, row] of rows) {
+        if (!isOne(contextIdentifier)) continue;
+        const ticket = kept.tickets.find(row)?.value;
+        if (what === "state") {
+          if (ticket !== undefined && !isOff) writer.add(contextIdentifier, true);
+        } else if (ticket !== undefined) row.refused = ticket;
+      }
+    },
+    async forgetStored(customers, what) {
+      if (isOff || customers.length === 0) return;
+      try {
+        if (what === "ticketAndState") await emptyTickets(customers.map(({ id }) => id), database);
+        else await forgetStoredStates(customers);
+      } catch (error) {
+        // Then there is nothing to be forgotten, which is said where it is read.
+        if (!(error instanceof TicketTableError)) throw error;
+      }
     },
     settle: () => Promise.race([writer.writeUrgent(), sleep(LONGEST_WAIT_MS)]),
     async flush() {

@@ -15,6 +15,8 @@ export interface Tickets {
   renewedByUse(call: Call): Call;
   /** Drops the very ticket that was refused: another may have taken its place. */
   drop(tenant: Tenant, refused: Pick<Access, "ticket">): void;
+  /** Keeps no ticket of these tenants any longer, nor one that is being made just now. */
+  forget(isOne: (contextIdentifier: string) => boolean): void;
   /** Forgets the tenant's ticket before each log-on, so that it exchanges for a new one. */
   forgottenBefore(logOn: LogOn): LogOn;
 }
@@ -56,6 +58,7 @@ export function createTickets(monotonicMs: () => number, log: Logger): Tickets {
     drop({ contextIdentifier }, refused) {
       keeper.drop(contextIdentifier, (ticket) => ticket === refused.ticket);
     },
+    forget: keeper.forget,
     forgottenBefore: (logOn) => (tenant) => {
       keeper.drop(tenant.contextIdentifier, () => true);
       return logOn(tenant);

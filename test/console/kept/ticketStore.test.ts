@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import type { Tenant } from "../../../fixtures/standIn.ts";
 import { type Database, openDatabase } from "../../../src/database/connection.ts";
 import { type Customer, loadCustomers } from "../../../src/database/loadCustomers.ts";
+import type { Forgotten } from "../../../src/console/kept/ticketStore.ts";
 import { closeLog } from "../../../src/program/log.ts";
 import type { LoggedOn } from "../../../src/superoffice/logOn.ts";
 import { type JsonLine, openJsonLog } from "../../support/jsonLog.ts";
@@ -218,6 +219,74 @@ for (const { name, start } of testDatabases) {
       assert.equal(exchanges(), CROWD);
       await poll(newConsole());
       assert.deepEqual([exchanges(), standIn.counts.call - asked.call], [0, CROWD]);
+    });
+
+    /** As when a notification comes. */
+    function forget({ store, kept }: TestConsole, what: Forgotten): void {
+      const isOne = (name: string) => name !== tenants[0]!.contextIdentifier;
+      store!.forget(isOne, what);
+      kept.states.forget(isOne);
+      if (what === "ticketAndState") kept.tickets.forget(isOne);
+    }
+
+    async function allButFirst(): Promise<Customer[]> {
+      const pages: Customer[][] = [];
+      for await (const page of loadAll()) pages.push(page);
+      return pages.flat().slice(1);
+    }
+
+    await check("stay without the states that memory has forgotten", async () => {
+      const console = newConsole();
+      await pollAndStop(console);
+      forget(console, "state");
+      await console.store!.flush();
+      await poll(newConsole());
+      assert.deepEqual([exchanges(), reads()], [0, CROWD - 1]);
+      await poll(console);
+      assert.deepEqual([exchanges(), reads()], [0, CROWD - 1]);
+    });
+
+    await check("stay without states also where another console wrote them", async () => {
+      await pollAndStop(newConsole());
+      const before = await storedRows();
+      await newConsole().store!.forgetStored(await allButFirst(), "state");
+      const after = await storedRows();
+      assert.deepEqual(
+        after.map(({ writtenAt }) => writtenAt),
+        before.map(({ writtenAt }) => writtenAt),
+      );
+      await poll(newConsole());
+      assert.deepEqual([exchanges(), reads()], [0, CROWD - 1]);
+      await newConsole().store!.forgetStored([], "state");
+    });
+
+    await check("are gone where they are to be forgotten, too", async () => {
+      await pollAndStop(newConsole());
+      await newConsole().store!.forgetStored(await allButFirst(), "ticketAndState");
+      await poll(newConsole());
+      assert.deepEqual([exchanges(), reads()], [CROWD - 1, CROWD - 1]);
+    });
+
+    await check("that memory has forgotten do not come back from the database", async () => {
+      const console = newConsole();
+      await pollAndStop(console);
+      forget(console, "ticketAndState");
+      await pollAndStop(console);
+      assert.equal(exchanges(), CROWD - 1);
+      // What was made since is stored.
+      await poll(newConsole());
+      assert.equal(exchanges(), 0);
+    });
+
+    await check("are forgotten without a word where their table is missing", async () => {
+      const customers = await allButFirst();
+      await sql`alter table tickets rename to away`;
+      const { store } = newConsole();
+      for (const what of ["state", "ticketAndState"] as const) {
+        await store!.forgetStored(customers, what);
+      }
+      await sql`alter table away rename to tickets`;
+      assert.deepEqual(warnings(), []);
     });
 
     await check("serve until six hours after their last use, by the database's clock", async () => {
