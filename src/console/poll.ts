@@ -72,6 +72,7 @@ export function createPoll(
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
+    let isStopped = false;
     progress?.begin();
 
     async function visitInTurn(
@@ -81,7 +82,7 @@ export function createPoll(
       const own = await turn;
       const begins = !stop.aborted;
       try {
-        if (!begins) return;
+        if (!begins) return void (isStopped = true);
         const outcome = await visit(customer);
         counts[outcome]++;
         if (outcome === "workFailed") counts.loggedOn++;
@@ -119,7 +120,8 @@ export function createPoll(
         }
         if (stop.aborted) break;
       }
-      if (!stop.aborted) roll.complete();
+      if (stop.aborted) isStopped = true;
+      else roll.complete();
     } catch (error) {
       complete = false;
       log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
@@ -130,7 +132,13 @@ export function createPoll(
       await settle();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
-      const summary = { ...counts, calls: takeCalls(), complete, durationMs };
+      const summary = {
+        ...counts,
+        calls: takeCalls(),
+        complete,
+        ...(isStopped && { isStopped }),
+        durationMs,
+      };
       tellWhatAllAreRefusedFor(summary);
       const change = takeChange();
       log.info(sentenceOf(summary, givenUp, change), {

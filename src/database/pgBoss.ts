@@ -21,6 +21,11 @@ export interface Job {
   };
 }
 
+/** A job as it is found. */
+interface FoundJob extends Job {
+  createdOn: Date;
+}
+
 interface Through {
   db?: BossDatabase;
 }
@@ -50,7 +55,7 @@ export interface Boss {
     jobs: Attempt[] | string[],
     options?: Through,
   ): Promise<{ affected: number }>;
-  findJobs(name: string, options: Through & { limit: number }): Promise<Job[]>;
+  findJobs(name: string, options: Through & { limit: number }): Promise<FoundJob[]>;
   supervise(name: string): Promise<void>;
 }
 
