@@ -16,6 +16,7 @@ export { importPrivateKey } from "./privateKey.ts";
 export { askForJwt, exchange } from "./exchange.ts";
 export { createKeySet, type KeySet } from "./keySet.ts";
 export { type SystemUserClaims, validateJwt } from "./validateJwt.ts";
+export { type Approved, type Asker, validateIdToken } from "./validateIdToken.ts";
 export { addressOf, readTenantState, type TenantState } from "./tenantState.ts";
 export {
   callTenant,

@@ -13,8 +13,9 @@ export interface SystemUserClaims {
   contextIdentifier: string;
 }
 
-const CLAIM = "http://schemes.superoffice.net/identity/";
-const ISSUER = "SuperOffice AS";
+/** What the names of SuperOffice's own claims begin with. */
+export const CLAIM = "http://schemes.superoffice.net/identity/";
+
 /** How far this machine's clock and SuperOffice's may differ, in seconds. */
 const CLOCK_TOLERANCE_SECONDS = 30;
 
@@ -22,16 +23,34 @@ const CLOCK_TOLERANCE_SECONDS = 30;
 const LATEST_DATE_SECONDS = 8.64e12;
 const seconds = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
   .refine((at) => at >= 0 && at <= LATEST_DATE_SECONDS);
-const claimsSchema = z.object({
+
+/** The claims that each has. */
+export const commonClaims = {
   iss: z.string(),
   aud: z.union([z.string(), z.array(z.string())]).transform((aud) => [aud].flat()),
   nbf: seconds,
   exp: seconds,
   [`${CLAIM}ctx`]: z.string(),
   [`${CLAIM}serial`]: z.union([z.string(), z.number().transform(String)]),
+};
+
+/** How a JWT is refused: gives the error for a reason. */
+export type Refuse = (reason: string, cause?: unknown) => JwtInvalidError;
+
+/** @param what the JWT, as a person would say it: "The exchange's JWT" */
+export function refusing(what: string): Refuse {
+  return (reason, cause) => new JwtInvalidError(`${what} was refused: ${reason}`, { cause });
+}
+
+const ISSUER = "SuperOffice AS";
+
+const claimsSchema = z.object({
+  ...commonClaims,
   // It is sent in a header.
   [`${CLAIM}ticket`]: z.string().regex(/^[\x20-\x7e]+$/),
 });
+
+const invalid = refusing("The exchange's JWT");
 
 /**
  * Validates the JWT that an exchange gave: signed with RS256 by a key of the login host, issued by SuperOffice,
@@ -39,7 +58,7 @@ const claimsSchema = z.object({
  *
  * @param keysWhenAsked the keys as they were when the JWT was asked for, since they may be others by now
  *
- * Throws {@link JwtInvalidError} with the check that failed, and what reading the key set throws.
+ * Throws `JwtInvalidError` with the check that failed, and what reading the key set throws.
  *
  * @example
  * ```ts
@@ -55,43 +74,78 @@ export async function validateJwt(
   now: Date,
   keysWhenAsked?: Keys,
 ): Promise<SystemUserClaims> {
-  const keys = keysWhenAsked ?? await keySet.get();
-  const claims = readClaims(await verifySignature(jwt, keys, keySet));
+  const claims = await readSignedClaims(jwt, claimsSchema, invalid, keySet, keysWhenAsked);
   const serial = claims[`${CLAIM}serial`] as string;
   const ctx = claims[`${CLAIM}ctx`] as string;
-  const nowSeconds = now.getTime() / 1000;
-  const time = (at: number) => new Date(at * 1000).toISOString();
-  const here = `this machine's clock says ${now.toISOString()}`;
 
   if (claims.iss !== ISSUER) throw invalid(`its issuer is «${claims.iss}», not «${ISSUER}»`);
   if (!claims.aud.includes(`spn:${serial}`)) {
     throw invalid(`its audience is «${claims.aud.join(", ")}», not «spn:${serial}»`);
   }
-  if (nowSeconds < claims.nbf - CLOCK_TOLERANCE_SECONDS) {
-    throw invalidNow(`it is not valid before ${time(claims.nbf)}, and ${here}`);
-  }
-  if (nowSeconds >= claims.exp + CLOCK_TOLERANCE_SECONDS) {
-    throw invalidNow(`it expired at ${time(claims.exp)}, and ${here}`);
-  }
+  assertValidAt(now, claims, invalid);
   if (ctx.toLowerCase() !== contextIdentifier.toLowerCase()) {
     throw invalid(`it is for the tenant ${ctx}`);
   }
   return { ticket: claims[`${CLAIM}ticket`] as string, contextIdentifier: ctx };
 }
 
+// What follows is the same for every JWT that SuperOffice signs.
+
+/**
+ * Gives a JWT's claims, in the schema's shape, when a key of the login host signed it with RS256. What they say has yet to be
+ * judged.
+ *
+ * @param keysWhenAsked the keys as they were when the JWT was asked for, since they may be others by now
+ *
+ * Throws what `refuse` gives, and what reading the key set throws.
+ */
+export async function readSignedClaims<T>(
+  jwt: string,
+  schema: z.ZodType<T>,
+  refuse: Refuse,
+  keySet: KeySet,
+  keysWhenAsked?: Keys,
+): Promise<T> {
+  const keys = keysWhenAsked ?? await keySet.get();
+  return readClaims(await verifySignature(jwt, keys, keySet, refuse), schema, refuse);
+}
+
+/** Throws what `refuse` gives where a JWT is not valid at this time. */
+export function assertValidAt(
+  now: Date,
+  { nbf, exp }: { nbf: number; exp: number },
+  refuse: Refuse,
+): void {
+  const nowSeconds = now.getTime() / 1000;
+  const time = (at: number) => new Date(at * 1000).toISOString();
+  const here = `this machine's clock says ${now.toISOString()}`;
+  const refuseNow = (reason: string) => Object.assign(refuse(reason), { isForItsTime: true });
+  if (nowSeconds < nbf - CLOCK_TOLERANCE_SECONDS) {
+    throw refuseNow(`it is not valid before ${time(nbf)}, and ${here}`);
+  }
+  if (nowSeconds >= exp + CLOCK_TOLERANCE_SECONDS) {
+    throw refuseNow(`it expired at ${time(exp)}, and ${here}`);
+  }
+}
+
 /** Gives the payload's text when one of SuperOffice's keys signed it. */
-async function verifySignature(jwt: string, keys: Keys, keySet: KeySet): Promise<string> {
+async function verifySignature(
+  jwt: string,
+  keys: Keys,
+  keySet: KeySet,
+  refuse: Refuse,
+): Promise<string> {
   try {
     return await verifyWith(jwt, keys);
   } catch (cause) {
-    if (!isUnexplained(cause)) throw notVerified(cause);
+    if (!isUnexplained(cause)) throw notVerified(cause, refuse);
   }
   // The keys may have rotated since they were read.
   const renewed = await keySet.renew(keys);
   try {
     return await verifyWith(jwt, renewed);
   } catch (cause) {
-    throw notVerified(cause);
+    throw notVerified(cause, refuse);
   }
 }
 
@@ -122,29 +176,19 @@ function isUnexplained(error: unknown): boolean {
     error instanceof errors.JWKSNoMatchingKey;
 }
 
-function notVerified(cause: unknown): JwtInvalidError {
-  if (isUnexplained(cause)) {
-    return invalid("no key of the login host explains its signature", cause);
-  }
-  return invalid(cause instanceof Error ? cause.message : String(cause), cause);
+function notVerified(cause: unknown, refuse: Refuse): JwtInvalidError {
+  if (isUnexplained(cause)) return refuse("no key of the login host explains its signature", cause);
+  return refuse(cause instanceof Error ? cause.message : String(cause), cause);
 }
 
-function readClaims(payload: string): z.infer<typeof claimsSchema> {
+function readClaims<T>(payload: string, schema: z.ZodType<T>, refuse: Refuse): T {
   try {
-    return claimsSchema.parse(JSON.parse(payload));
+    return schema.parse(JSON.parse(payload));
   } catch (cause) {
-    if (!(cause instanceof z.ZodError)) throw invalid("its payload is not JSON", cause);
+    if (!(cause instanceof z.ZodError)) throw refuse("its payload is not JSON", cause);
     const claims = cause.issues.map(({ path }) =>
       String(path[0] ?? "all of them").replace(CLAIM, "")
     );
-    throw invalid(`claims are missing or malformed: ${claims.join(", ")}`, cause);
+    throw refuse(`claims are missing or malformed: ${claims.join(", ")}`, cause);
   }
-}
-
-function invalid(reason: string, cause?: unknown): JwtInvalidError {
-  return new JwtInvalidError(`The exchange's JWT was refused: ${reason}`, { cause });
-}
-
-function invalidNow(reason: string): JwtInvalidError {
-  return Object.assign(invalid(reason), { isForItsTime: true });
 }
