@@ -24,7 +24,7 @@ const ROOMS: Record<string, string[]> = {
     "fixtures",
   ],
   doctor: ["superoffice", "database", "console", "program", "jose"],
-  approve: ["superoffice", "database", "console", "program", "oauth4webapi"],
+  approve: ["superoffice", "database", "console", "program", "oauth4webapi", "zod"],
   // The commands.
   "": ["superoffice", "database", "console", "program", "doctor", "approve"],
 };
