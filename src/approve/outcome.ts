@@ -17,7 +17,9 @@ export function linesOf(outcome: Outcome, explain: (error: unknown) => Explanati
   const lines: string[] = [];
   if (stored !== undefined) {
     lines.push(
-      `${stored === "added" ? "Added" : "Stored the new token of"} ${whoOf(outcome)}; the console logs on to it at its ` +
+      `${stored === "added" ? "Added" : "Stored the new token of"} ${
+        whoOf(outcome)
+      }; the console logs on to it at its ` +
         "next poll.",
     );
   }
@@ -56,8 +58,12 @@ export function pageOf(
 ): Page {
   const { approved, stored, associate, failure } = outcome;
   const context = approved?.contextIdentifier ?? "";
-  const approvedBy = `${whoOf(outcome)} approved the application, and its system user token is stored.`;
-  const next = isOwn ? "Go on in the terminal; this window can be closed." : "You can close this window.";
+  const approvedBy = `${
+    whoOf(outcome)
+  } approved the application, and its system user token is stored.`;
+  const next = isOwn
+    ? "Go on in the terminal; this window can be closed."
+    : "You can close this window.";
   if (failure === undefined) {
     return {
       mood: "well",

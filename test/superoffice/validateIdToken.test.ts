@@ -28,7 +28,7 @@ const SUBJECT: IdTokenSubject = {
 };
 const key = await createSigningKey();
 const known = createLocalJWKSet({ keys: [key.publicJwk] });
-const keySet: KeySet = { get: async () => known, renew: async () => known };
+const keySet: KeySet = { get: () => Promise.resolve(known), renew: () => Promise.resolve(known) };
 
 async function idToken(changes: Record<string, unknown> = {}, style = STYLE): Promise<string> {
   const claims = { ...idTokenClaims(SUBJECT, NOW.getTime()), ...changes };
