@@ -22,17 +22,19 @@ export interface Listener {
 /**
  * Listens at these addresses of this machine. Throws {@link CannotListenError}.
  *
- * @param answer answers a request; it throws what is said as status 500
+ * @param answer answers a request; what it throws is said as status 500
+ * @param slowest how long a request may take to arrive, in milliseconds
  */
 export async function listen(
   addresses: string[],
   port: number,
   answer: (asking: Asking) => Promise<Answering>,
+  slowest = SLOWEST,
 ): Promise<Listener> {
   const handle = (request: IncomingMessage, response: ServerResponse) =>
     void serve(request, response, answer);
   const opened = await Promise.allSettled(
-    addresses.map((address) => open(address, port, handle)),
+    addresses.map((address) => open(address, port, handle, slowest)),
   );
   const servers = opened.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
   const failures: NodeJS.ErrnoException[] = opened.flatMap((one) =>
@@ -51,8 +53,13 @@ export async function listen(
   return { close: async () => void await Promise.all(servers.map(close)) };
 }
 
-function open(address: string, port: number, handle: Handle): Promise<Server> {
-  const server = createServer({ ...SLOWEST, keepAliveTimeout: 1000 }, handle);
+function open(
+  address: string,
+  port: number,
+  handle: Handle,
+  slowest: typeof SLOWEST,
+): Promise<Server> {
+  const server = createServer({ ...slowest, keepAliveTimeout: 1000 }, handle);
   server.maxConnections = MOST_CONNECTIONS;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
