@@ -426,7 +426,6 @@ describe("kept open", () => {
     await approve(one, other, "Cust10003");
     const declined = await one.post(tab.addresses.at(-1)!, { decision: "decline" });
     assert.match(declined.text, /access_denied/);
-    assert.doesNotMatch(declined.text, /SUPEROFFICE_/);
 
     child.signal("SIGINT");
     assert.equal(await child.ended, 0, child.output());
@@ -460,15 +459,29 @@ describe("kept open", () => {
     });
     assert.match(address, /^https:\/\/vendor\.example\/superoffice\/approval\/[\w-]{20,}$/);
     // As what passes requests on asks: by its own name for the listener.
-    const { pathname } = new URL(address);
-    const answer = await fetch(`http://127.0.0.1:${port}${pathname}`, { redirect: "manual" });
-    assert.equal(answer.status, 303);
-    const asked = new URL(answer.headers.get("location")!).searchParams;
-    assert.equal(asked.get("redirect_uri"), redirectUrl);
-    assert.match(
-      answer.headers.get("set-cookie")!,
-      /^__Host-approval=[\w-]{32}; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
-    );
+    const passOn = (to: string, cookie = "") => {
+      const { pathname, search } = new URL(to, redirectUrl);
+      const headers = { cookie };
+      return fetch(`http://127.0.0.1:${port}${pathname}${search}`, { headers, redirect: "manual" });
+    };
+    const start = await passOn(address);
+    assert.equal(start.status, 303);
+    const asked = start.headers.get("location")!;
+    assert.equal(new URL(asked).searchParams.get("redirect_uri"), redirectUrl);
+    const cookie = start.headers.get("set-cookie")!;
+    assert.match(cookie, /^__Host-approval=[\w-]{32}; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+
+    const body = new URLSearchParams({ tenant: "Cust10001", decision: "approve" });
+    const { headers } = await fetch(asked, { method: "POST", body, redirect: "manual" });
+    const end = standIn.misbehave({ at: "tokens", how: { refuse: "invalid_client: no" } });
+    const answered = await passOn(headers.get("location")!);
+    const shown = await passOn(answered.headers.get("location")!, cookie.split(";")[0]);
+    end();
+    // A customer's administrator is not told what the vendor has to mend.
+    const html = await shown.text();
+    assert.match(html, /reason that whoever gave you the address sees/);
+    assert.doesNotMatch(html, /SUPEROFFICE_|CLIENT_REFUSED/);
+    await child.waitFor(/CLIENT_REFUSED/);
     child.signal("SIGINT");
     assert.equal(await child.ended, 0);
   });

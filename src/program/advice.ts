@@ -65,7 +65,10 @@ export const ADVICE: Record<string, Advice> = {
   },
   APPROVAL_REFUSED: {
     means: "SuperOffice, or the administrator, answered a request for approval with no",
-    here: "Set here: SUPEROFFICE_CLIENT_ID, SUPEROFFICE_REDIRECT_URL, SUPEROFFICE_ENVIRONMENT.",
+    here: (error) =>
+      error?.message.includes("«access_denied»")
+        ? ""
+        : "Set here: SUPEROFFICE_CLIENT_ID, SUPEROFFICE_REDIRECT_URL, SUPEROFFICE_ENVIRONMENT.",
   },
   CODE_REFUSED: {
     means: "SuperOffice gave no tokens for what an approval brought",
