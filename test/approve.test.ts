@@ -1,9 +1,11 @@
 // The command `customers approve` as a process, with an administrator's browser and the stand-in.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
+import process from "node:process";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SAMPLE_REGISTRATION } from "../fixtures/registration.ts";
@@ -485,6 +487,45 @@ describe("kept open", () => {
     child.signal("SIGINT");
     assert.equal(await child.ended, 0);
   });
+});
+
+describe("the browser", { skip: process.platform !== "linux" }, () => {
+  /** Where what opens a browser writes what it was told, in place of opening one. */
+  async function recorded(
+    more: Record<string, string>,
+    ...args: string[]
+  ): Promise<Approving & { told: string }> {
+    const folder = emptyFolder();
+    const told = join(folder, "told");
+    const script = `#!/bin/sh\nprintf %s "$1" > ${told}.part && mv ${told}.part ${told}\n`;
+    await writeFile(join(folder, "xdg-open"), script, { mode: 0o755 });
+    const PATH = `${folder}${delimiter}${process.env["PATH"]}`;
+    return { ...await startApprove(args, { PATH, ...more }), told };
+  }
+
+  test("is opened at the address where there is a screen", async () => {
+    const { child, address, told } = await recorded({ DISPLAY: ":0" });
+    assert.match(child.output(), /It opens in your browser\./);
+    await approveIn(browser, address, "Cust10001");
+    assert.equal(await child.ended, 0, child.output());
+    assert.equal(await readFile(told, "utf8"), address);
+  });
+
+  for (
+    const [what, variables, args] of [
+      ["over ssh", { DISPLAY: ":0", SSH_CONNECTION: "10.0.0.1 1 10.0.0.2 22" }, []],
+      ["with --no-open", { DISPLAY: ":0" }, ["--no-open"]],
+      ["without a screen", {}, []],
+    ] as const
+  ) {
+    test(`is left alone ${what}`, async () => {
+      const { child, address, told } = await recorded(variables, ...args);
+      assert.doesNotMatch(child.output(), /opens in your browser/);
+      await approveIn(browser, address, "Cust10001");
+      assert.equal(await child.ended, 0, child.output());
+      assert.equal(existsSync(told), false);
+    });
+  }
 });
 
 test("in the demo whoever approves is logged on to by the demo that runs", async () => {

@@ -80,7 +80,8 @@ function close(server: Server): Promise<void> {
 }
 
 function isAbsent(code: string | undefined): boolean {
-  return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
+  // The last is Deno's word for it.
+  return ["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL"].includes(code ?? "");
 }
 
 function place(address: string, port: number): string {
@@ -91,9 +92,9 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   const reasons: Record<string, string> = {
     EADDRINUSE: "something else listens there",
     EACCES: "this user may not listen on that port",
-    EADDRNOTAVAIL: "this machine has no such address",
     ENOTFOUND: "there is no such host",
   };
+  if (isAbsent(code)) return "this machine has no such address";
   return reasons[code ?? ""] ?? message;
 }
 
