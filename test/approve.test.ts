@@ -7,6 +7,7 @@ import { type AddressInfo, connect } from "node:net";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SAMPLE_REGISTRATION } from "../fixtures/registration.ts";
 import type { StandIn, Tenant } from "../fixtures/standIn.ts";
@@ -508,6 +509,7 @@ describe("the browser", { skip: process.platform !== "linux" }, () => {
     assert.match(child.output(), /It opens in your browser\./);
     await approveIn(browser, address, "Cust10001");
     assert.equal(await child.ended, 0, child.output());
+    while (!existsSync(told)) await delay(20);
     assert.equal(await readFile(told, "utf8"), address);
   });
 

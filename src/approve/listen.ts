@@ -13,9 +13,11 @@ const SLOWEST = {
   connectionsCheckingInterval: 2000,
 };
 
+const LAST_ANSWERS_MS = 1000;
+
 /** A listener at work. */
 export interface Listener {
-  /** Resolves when all that was asked up to now is answered. */
+  /** Resolves when nobody is listened to any more. */
   close(): Promise<void>;
 }
 
@@ -72,10 +74,15 @@ function open(
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** What is being answered gets a moment to be sent. */
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
+    const timer = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
   });
 }
 
