@@ -46,7 +46,7 @@ interface OneRequest {
   options: Set<Option>;
 }
 
-const RUNS: Record<CommandName, Run> = {
+const RUNS: Record<Exclude<CommandName, "approve">, Run> = {
   list,
   init,
   add: forEach(add),
@@ -71,9 +71,15 @@ async function main(): Promise<number> {
   }
   const { variables, warnings } = await takeVariables();
   for (const warning of warnings) await write(process.stderr, redact.lines(`${warning}\n`));
+  const { command } = request;
+  if (command === "approve") {
+    for (const secret of secretsOf(variables)) secrets.add(secret);
+    const { approve } = await import("./approve/approve.ts");
+    return await approve(request, variables, warnings, { secrets, redact });
+  }
   const database = openDatabase(readDatabaseUrl(variables));
   try {
-    return await RUNS[request.command](database, request);
+    return await RUNS[command](database, request);
   } finally {
     await database.end({ timeout: 5 });
   }

@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { environment, namesNoTarget, readVariables, type Variables } from "./program/variables.ts";
 import { watchSettingsFiles } from "./program/settingsFiles.ts";
 import { isSameKeystroke, type Keystroke } from "./program/keystroke.ts";
-import { flagsFor, inFlag, permissionsFor } from "./program/permissions.ts";
+import { SCREEN_VARIABLES, startBrowser } from "./program/openBrowser.ts";
+import { flagsFor, inFlag, listenersOf, permissionsFor } from "./program/permissions.ts";
 
 /** How often the files are looked at that hold settings. */
 const LOOK_MS = 1000;
@@ -34,6 +35,10 @@ if (fault !== undefined) {
 }
 const permissions = permissionsFor(variables, isDemo);
 permissions.read.push(inFlag(`${ROOT}package.json`), inFlag(`${ROOT}fixtures/schema.sql`));
+if (command === "customers.ts" && args.includes("approve")) {
+  permissions.net.push(...listenersOf(variables));
+  permissions.env.push(...SCREEN_VARIABLES);
+}
 // The embedded Postgres of the demo reads its own files, and is asked too little for V8 to compile it once more for speed.
 const v8Flags = ["--heap-growing-percent=40"];
 if (isDemo) {
@@ -71,6 +76,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 if (process.stdout.isTTY) process.on("SIGHUP", () => process.kill(child.pid!, "SIGHUP"));
 else process.on("SIGHUP", () => void tellChanges());
 setInterval(() => void tellChanges(), LOOK_MS);
+// It may start no program itself.
+child.on("message", (message) => {
+  const { address } = (message ?? {}) as { address?: unknown };
+  if (typeof address === "string") startBrowser(address);
+});
 child.on("close", (code) => process.exit(code ?? 1));
 
 /** The console may not read the files that hold its secrets any more: when they change it is told. */

@@ -102,7 +102,7 @@ function assertOutcome(outcome: Outcome, exitCode: number, said: RegExp): void {
 test("--help shows every command, without any settings", async () => {
   const outcome = await customers(["--help"], {});
   assertOutcome(outcome, 0, /Usage: npm run customers -- <command> .*deno task customers/);
-  for (const name of ["list", "init", "add", "pause", "resume", "restart", "remove"]) {
+  for (const name of ["list", "init", "add", "approve", "pause", "resume", "restart", "remove"]) {
     assert.match(outcome.stdout, new RegExp(`^  ${name}\\b`, "m"));
   }
   for (const line of outcome.stdout.split("\n")) assert.ok(line.length <= 104, line);
@@ -113,7 +113,7 @@ test("wrong usage is refused with a sentence, and nothing of it is repeated", as
     [
       "no command",
       [],
-      /Say what to do: list, init, add, pause, resume, restart, remove, share-sql\n--help/,
+      /Say what to do: list, init, add, approve, pause, resume, restart, remove, share-sql\n--help/,
     ],
     ["an unknown command", [TOKEN], /The commands are list, init/],
     ["a name that every object has", ["toString"], /The commands are list, init/],
@@ -131,6 +131,9 @@ test("wrong usage is refused with a sentence, and nothing of it is repeated", as
     ],
     ["a token to list", ["list", TOKEN], /list takes context identifiers alone: .*shell's history/],
     ["two customers to add", ["add", "Cust1", "Cust2", "--token-stdin"], /add takes one context/],
+    ["two customers to approve", ["approve", "Cust1", "Cust2"], /approve takes one context/],
+    ["no time to approve", ["approve", "--minutes", "0"], /--minutes takes a whole number, 1 to/],
+    ["a token to approve", ["approve", "--token-stdin"], /approve does not take --token-stdin/],
     ["a customer to init", ["init", "Cust1"], /init takes no argument/],
     ["add without --token-stdin", ["add", "Cust1"], /add needs --token-stdin/],
     ["an option of another command", ["list", "--yes"], /list does not take --yes/],

@@ -27,6 +27,7 @@ const PAGES = [
   "src/program/refusals.md",
   "src/console/share/severalMachines.md",
   "src/console/listeners/listeners.md",
+  "src/approve/approval.md",
   "test/bench/README.md",
 ];
 for (const page of PAGES) {
@@ -58,7 +59,8 @@ test("every command that the README names exists as npm script and as deno task"
 });
 
 test("every setting is in the README and in --help, by the same name", async () => {
-  const settings = await read("src/program/settings.ts");
+  const settings = await read("src/program/settings.ts") +
+    await read("src/program/approvalSettings.ts");
   const names = [...settings.matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name!);
   assert.ok(names.length > 12);
   const readme = await read("README.md");

@@ -56,10 +56,43 @@ export const ADVICE: Record<string, Advice> = {
   },
   JWT_INVALID: {
     means:
-      "the exchange's answer was not signed by SuperOffice, not for this tenant, or not valid now",
+      "the exchange's answer, or an approval's, was not signed by SuperOffice, not for this tenant or application, or not " +
+      "valid now",
     likely: "SUPEROFFICE_LOGIN_URL leads elsewhere, or something in between answers",
-    here: "Set here: SUPEROFFICE_LOGIN_URL.",
+    here: (error) =>
+      "Set here: SUPEROFFICE_LOGIN_URL" +
+      (error?.message.includes("another application") ? ", SUPEROFFICE_CLIENT_ID." : "."),
   },
+  APPROVAL_REFUSED: {
+    means: "SuperOffice, or the administrator, answered a request for approval with no",
+    here: (error) =>
+      error?.message.includes("«access_denied»")
+        ? ""
+        : "Set here: SUPEROFFICE_CLIENT_ID, SUPEROFFICE_REDIRECT_URL, SUPEROFFICE_ENVIRONMENT.",
+  },
+  CODE_REFUSED: {
+    means: "SuperOffice gave no tokens for what an approval brought",
+    here: "Set here: SUPEROFFICE_REDIRECT_URL.",
+  },
+  CLIENT_REFUSED: {
+    means: "SuperOffice does not know the application by client id and client secret",
+    here: "Set here: SUPEROFFICE_CLIENT_ID, SUPEROFFICE_CLIENT_SECRET, SUPEROFFICE_ENVIRONMENT.",
+  },
+  SYSTEM_TOKEN_MISSING: {
+    means: "the application was approved, and has no system user; nothing was stored",
+  },
+  STATE_REFUSED: {
+    means: "an answer came to no approval that is open here, or one that came already",
+  },
+  NOBODY_CAME: {
+    means: "nobody approved in time",
+    here: "Set here: SUPEROFFICE_REDIRECT_URL; the time: --minutes.",
+  },
+  CANNOT_LISTEN: {
+    means: "the address for an approval's answer cannot be listened on",
+    here: "Set here: SUPEROFFICE_REDIRECT_URL, LISTEN.",
+  },
+  CUSTOMER_EXISTS: { means: "the customer that approved is in the table already" },
   LOGIN_HOST_REFUSED: {
     means: "the login host itself answered with status 401",
     here: "Set here: SUPEROFFICE_LOGIN_URL, SUPEROFFICE_CLIENT_SECRET.",

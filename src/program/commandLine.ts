@@ -60,6 +60,12 @@ and, where the defaults do not suit:
   HTTPS_PROXY, HTTP_PROXY        http://user:password@host:port, the proxy for https and for http addresses; also in lower case
   NO_PROXY                       the hosts that are asked directly, as in localhost,.example.com
 
+For the approval by a customer's administrator alone (npm run customers -- approve):
+
+  SUPEROFFICE_CLIENT_ID                the application's client id
+  SUPEROFFICE_REDIRECT_URL             where the answer comes: http://127.0.0.1:3300/openid/callback, or another that is registered
+  LISTEN                               host:port to listen at, where that is not the redirect URL's own
+
 Exit codes: 0 done or stopped; 1 a customer or the database failed (--once); 2 wrong settings or usage.
 `;
 

@@ -15,6 +15,13 @@ Usage: npm run customers -- <command>      or: deno task customers <command>
                                    input, never from the command line:
                                      npm run customers -- add Cust12345 --token-stdin < token.txt
   add … --token-stdin --replace    store a new token for a customer that exists, and resume it
+  approve [Cust12345]              wait for a customer's administrator to approve the application, store
+                                   what comes of it, and log on once (src/approve/approval.md)
+  approve --replace                the same for a customer that exists
+  approve --keep-open              one customer after the other, all by the same address
+  approve --minutes 30             how long it waits: 10 minutes; with --keep-open without an end
+  approve --no-open                leaves the browser alone
+  approve --demo                   the whole of it on this machine, with a stand-in for SuperOffice
   pause Cust12345                  the console leaves it alone
   resume Cust12345                 the console takes it again, and forgets its last error
   restart Cust12345                the work script begins afresh there: its lastSync is null
@@ -24,18 +31,34 @@ Usage: npm run customers -- <command>      or: deno task customers <command>
                                    user in DATABASE_URL may not create a schema (npm run --silent …)
   --help                           show this
 
-Needs DATABASE_URL (postgres://user:password@host:5432/database), in the environment or in a file .env.
+Needs DATABASE_URL (postgres://user:password@host:5432/database), in the environment or in a file .env;
+approve needs the console's other settings, too, and these:
+
+  SUPEROFFICE_CLIENT_ID            the application's client id
+  SUPEROFFICE_REDIRECT_URL         a redirect URL that is registered for it, where the answer is waited
+                                   for; http://127.0.0.1:3300/openid/callback where it is not set
+  LISTEN                           host:port to listen at, where that is not the redirect URL's own
+
 Exit codes: 0 done; 1 not done, with the reason; 2 wrong settings or usage.
 `;
 
 /** What may be added to a command. */
-export type Option = "token-stdin" | "replace" | "yes" | "json";
+export type Option =
+  | "token-stdin"
+  | "replace"
+  | "yes"
+  | "json"
+  | "keep-open"
+  | "minutes"
+  | "no-open"
+  | "demo";
 
 /** What can be done with the table. */
 export type CommandName =
   | "list"
   | "init"
   | "add"
+  | "approve"
   | "pause"
   | "resume"
   | "restart"
@@ -47,6 +70,11 @@ const COMMANDS: Record<CommandName, { fewest: number; most: number; options: Opt
   list: { fewest: 0, most: Infinity, options: ["json"] },
   init: { fewest: 0, most: 0, options: [] },
   add: { fewest: 1, most: 1, options: ["token-stdin", "replace"] },
+  approve: {
+    fewest: 0,
+    most: 1,
+    options: ["replace", "keep-open", "minutes", "no-open", "demo"],
+  },
   pause: { fewest: 1, most: Infinity, options: [] },
   resume: { fewest: 1, most: Infinity, options: [] },
   restart: { fewest: 1, most: Infinity, options: [] },
@@ -64,6 +92,8 @@ export interface CustomersRequest {
   /** As SuperOffice writes them, each once; none where none was named. */
   customers: string[];
   options: Set<Option>;
+  /** How long an approval is waited for, where that is said. */
+  minutes: number | undefined;
 }
 
 /** Reads the command line. Throws {@link UsageError}. It repeats nothing: a token could have been put anywhere by mistake. */
@@ -95,7 +125,17 @@ export function readCustomersCommandLine(args: string[]): CustomersRequest | "he
     command: name as CommandName,
     customers: [...new Set(customers)],
     options: new Set(Object.keys(given) as Option[]),
+    minutes: readMinutes(given.minutes),
   };
+}
+
+const MOST_MINUTES = 7 * 24 * 60;
+
+function readMinutes(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const minutes = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (minutes >= 1 && minutes <= MOST_MINUTES) return minutes;
+  throw new UsageError(`--minutes takes a whole number, 1 to ${MOST_MINUTES}`);
 }
 
 function parse(args: string[]) {
@@ -108,12 +148,17 @@ function parse(args: string[]) {
         replace: { type: "boolean" },
         yes: { type: "boolean" },
         json: { type: "boolean" },
+        "keep-open": { type: "boolean" },
+        minutes: { type: "string" },
+        "no-open": { type: "boolean" },
+        demo: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });
   } catch {
     throw new UsageError(
-      "The options are --token-stdin, --replace, --yes, --json and --help, each without a value",
+      "The options are --token-stdin, --replace, --yes, --json, --keep-open, --no-open, --demo and --help, each without a " +
+        "value, and --minutes with a number",
     );
   }
 }

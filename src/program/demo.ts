@@ -8,8 +8,15 @@ export interface Demo {
   target: Target;
   /** The public half of its key, PEM. */
   publicKey: string;
+  /** The id of its application. */
+  clientId: string;
+  /** Whether another program runs it. */
+  isJoined: boolean;
   close(): Promise<void>;
 }
+
+/** How a demo is shared between programs: one opens it to others, or joins the one that is open, where there is one. */
+export type Sharing = "opens" | "joins";
 
 /**
  * Gives what starts the demo where it is asked for, or where nothing says what else to run against; else undefined.
@@ -18,17 +25,18 @@ export interface Demo {
 export function findDemo(
   isAskedFor: boolean,
   variables: Variables,
-): (() => Promise<Demo>) | undefined {
+): ((sharing?: Sharing) => Promise<Demo>) | undefined {
   const isProduction = variables["NODE_ENV"] === "production";
   if (isAskedFor && isProduction) throw new UsageError("There is no demo with NODE_ENV=production");
   if (!isAskedFor && (isProduction || !namesNoTarget(variables))) return undefined;
-  return async () => {
+  return async (sharing) => {
     // Loaded for the demo alone: a vendor ships src/ without it.
-    const { startDemo } = await import("../../fixtures/demo.ts").catch((cause) => {
+    const { joinDemo, startDemo } = await import("../../fixtures/demo.ts").catch((cause) => {
       throw new UsageError(`The demo is not part of this installation: ${cause.message}`, {
         cause,
       });
     });
-    return await startDemo();
+    const joined = sharing === "joins" ? await joinDemo() : undefined;
+    return joined ?? await startDemo(sharing === "opens");
   };
 }

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { isLoopback } from "../superoffice/trustedHost.ts";
+import { findListening } from "./listening.ts";
 import { LIBRARY_VARIABLES, OWN_VARIABLES, PROXY_VARIABLES, type Variables } from "./variables.ts";
 
 /** What a command on Deno may do. */
@@ -58,6 +59,12 @@ export function flagsFor(permissions: Permissions, grants: string[]): string[] {
 /** A comma in a path is no next one. */
 export function inFlag(path: string): string {
   return path.replaceAll(",", ",,");
+}
+
+/** Where the answer to an approval is waited for. Wrong settings need nothing. */
+export function listenersOf(variables: Variables): string[] {
+  const { addresses = [], port } = findListening(variables) ?? {};
+  return addresses.map((address) => `${address.includes(":") ? `[${address}]` : address}:${port}`);
 }
 
 /** The login host, and where tenants may be: as `trustedUrl` has it. */

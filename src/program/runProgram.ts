@@ -141,7 +141,7 @@ export async function runProgram(service: Service): Promise<never> {
     const loadedWork = await loadOwnWork(run);
     log.info("Its Postgres is starting, which takes a moment.");
     printNow();
-    const { target, close } = await startDemo();
+    const { target, close } = await startDemo(once ? undefined : "opens");
     try {
       const takeNewSettings = () => Promise.resolve(false);
       const task = { run, target, work: loadedWork, customers, once };

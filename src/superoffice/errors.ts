@@ -245,7 +245,7 @@ export class InvalidSignatureError extends ExchangeRefusedError {
     "compare with what `openssl rsa -in private.pem -pubout` prints.";
 }
 
-/** The JWT that the exchange gave did not pass its validation, and was thrown away. */
+/** A JWT, of an exchange or an approval, did not pass its validation, and was thrown away. */
 export class JwtInvalidError extends ExplainedError {
   /** Whether it is not valid at the time that it was judged by. */
   isForItsTime = false;
@@ -260,4 +260,50 @@ export class WrongTenantError extends ExplainedError {
   static override readonly code = "WRONG_TENANT";
   static override readonly remedy =
     "Compare the context identifier with the system user token; report it if both are right.";
+}
+
+const APPROVAL_REMEDIES: Record<string, string> = {
+  access_denied:
+    "Whoever opened the address declined, or may not approve: it takes a general or user administrator of the customer. " +
+    "Have one open the address again.",
+  unauthorized_client:
+    "Check that the client id is the application's in this environment, and that the developer portal lets it be approved.",
+  temporarily_unavailable: "Often passing: open the address again a little later.",
+  server_error: "Often passing: open the address again a little later.",
+};
+
+/** SuperOffice answered a request for approval with an error. */
+export class ApprovalRefusedError extends ExplainedError {
+  static override readonly code = "APPROVAL_REFUSED";
+  static override readonly remedy =
+    "Have a general or user administrator of the customer open the address again; compare client id and redirect URL with " +
+    "what the developer portal says.";
+
+  /** @param error the error's name, as OAuth has it */
+  constructor(message: string, error: string, options?: ErrorOptions) {
+    super(message, options);
+    if (Object.hasOwn(APPROVAL_REMEDIES, error)) this.remedy = APPROVAL_REMEDIES[error]!;
+  }
+}
+
+/** SuperOffice gave no tokens for the code of an approval. */
+export class CodeRefusedError extends ExplainedError {
+  static override readonly code = "CODE_REFUSED";
+  static override readonly remedy =
+    "A code is good once, for ten minutes, and for the redirect URL that it was sent to: have the address opened again.";
+}
+
+/** SuperOffice does not know the application by this client id and client secret. */
+export class ClientRefusedError extends ExplainedError {
+  static override readonly code = "CLIENT_REFUSED";
+  static override readonly remedy =
+    "Compare client id and client secret with what the developer portal says for this environment.";
+}
+
+/** The application was approved, but the approval brought no system user token. */
+export class SystemTokenMissingError extends ExplainedError {
+  static override readonly code = "SYSTEM_TOKEN_MISSING";
+  static override readonly remedy =
+    "The application has no system user: register it as server to server in the developer portal, which is what gives it one " +
+    "(where that cannot be chosen, ask SuperOffice's support for developers), and have it approved again.";
 }

@@ -24,6 +24,7 @@ export {
   type TenantChange,
   validateNotification,
 } from "./notification.ts";
+export { type Approved, type Asker, validateIdToken } from "./validateIdToken.ts";
 export { addressOf, readTenantState, type TenantState } from "./tenantState.ts";
 export {
   callTenant,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import * as approveErrors from "../../src/approve/errors.ts";
 import * as consoleErrors from "../../src/console/errors.ts";
 import { DatabaseError } from "../../src/database/connection.ts";
 import { PgBossMissingError } from "../../src/database/pgBoss.ts";
@@ -15,6 +16,7 @@ const KINDS = [
   ...Object.values(wireErrors),
   ...Object.values(consoleErrors),
   ...Object.values(programErrors),
+  ...Object.values(approveErrors),
   DatabaseError,
   PgBossMissingError,
 ].filter((kind) => kind.name !== "ExplainedError") as ErrorClass[];

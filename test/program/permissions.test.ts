@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { flagsFor, permissionsFor } from "../../src/program/permissions.ts";
+import { flagsFor, listenersOf, permissionsFor } from "../../src/program/permissions.ts";
 
 const DATABASE_URL = "postgres://console:word@db.example/crm";
 const SUPEROFFICE = ["superoffice.com:443", "*.superoffice.com:443"];
@@ -93,4 +93,11 @@ test("the console reads what the settings name, and writes the log's folder alon
   assert.deepEqual(read, [".env", "/run/secrets/key.xml", "/var/log/console"]);
   assert.deepEqual(write, ["/var/log/console"]);
   assert.deepEqual(permissionsFor({}, false).write, []);
+});
+
+test("an approval may listen where its answer comes, and nowhere else", () => {
+  assert.deepEqual(listenersOf({}), ["127.0.0.1:3300"]);
+  const SUPEROFFICE_REDIRECT_URL = "http://localhost:4000/cb";
+  assert.deepEqual(listenersOf({ SUPEROFFICE_REDIRECT_URL }), ["127.0.0.1:4000", "[::1]:4000"]);
+  assert.deepEqual(listenersOf({ LISTEN: "wrong" }), []);
 });

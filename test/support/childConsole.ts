@@ -21,6 +21,8 @@ export interface ChildConsole {
   signal(name: NodeJS.Signals): void;
   /** Ends it at once, where it has not ended already. */
   kill(): void;
+  /** Types this on its standard input, where it has one. */
+  type(text: string): void;
   /** Leaves what is printed unread, until it is read on. */
   stopReading(): void;
   readOn(): void;
@@ -45,11 +47,12 @@ export function startCommand(
   [command = "", ...args]: string[],
   variables: Record<string, string>,
   cwd = emptyFolder(),
+  hasInput = false,
 ): ChildConsole {
   const child = spawn(command, args, {
     cwd,
     env: cleanEnvironment(variables),
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
   });
   return watch(child);
 }
@@ -124,6 +127,7 @@ function watch(child: ChildProcess): ChildConsole {
     // Not child.kill: Deno then reports the signal in place of the exit code.
     signal: (name) => void process.kill(child.pid!, name),
     kill: () => void child.kill("SIGKILL"),
+    type: (text) => void child.stdin?.write(text),
     stopReading: () => [child.stdout, child.stderr].forEach((stream) => stream?.pause()),
     readOn: () => [child.stdout, child.stderr].forEach((stream) => stream?.resume()),
     waitFor: (pattern, times = 1) =>

@@ -1,0 +1,30 @@
+import { ExplainedError } from "../superoffice/errors.ts";
+
+/** An answer came that belongs to no approval that was asked for here and is still open, so that nothing was done with it. */
+export class StateRefusedError extends ExplainedError {
+  static override readonly code = "STATE_REFUSED";
+  static override readonly remedy =
+    "Open the address that was printed, and go on in that browser without going back; nothing else needs to be done.";
+}
+
+/** Nobody approved in time. */
+export class NobodyCameError extends ExplainedError {
+  static override readonly code = "NOBODY_CAME";
+  static override readonly remedy =
+    "If SuperOffice's page said that the redirect URL is wrong, register it in the developer portal, letter by letter as it is " +
+    "used here. If the browser ended at an address that did not open, paste that address here. Else start again, with more time.";
+}
+
+/** The address where the answer comes cannot be listened on. */
+export class CannotListenError extends ExplainedError {
+  static override readonly code = "CANNOT_LISTEN";
+  static override readonly remedy =
+    "End what listens there (an earlier one of these, perhaps), or take another port, which has to be registered, too.";
+}
+
+/** The customer that approved is in the table already. */
+export class CustomerExistsError extends ExplainedError {
+  static override readonly code = "CUSTOMER_EXISTS";
+  static override readonly remedy =
+    "Nothing was changed. To store the token that comes with a new approval: npm run customers -- approve --replace.";
+}

@@ -1,0 +1,96 @@
+// What is said of an outcome: on the terminal, and in the browser.
+import type { Explanation } from "../console/wanted.ts";
+import type { Page } from "./page.ts";
+import type { Outcome } from "./settle.ts";
+
+/** What is said on the terminal; the last line says whether the customer was logged on to. */
+export interface Said {
+  lines: string[];
+  /** Whether it is all as it should be. */
+  isWell: boolean;
+}
+
+/** @param explain says what happened and what to do; secrets may still be in it */
+export function linesOf(outcome: Outcome, explain: (error: unknown) => Explanation): Said {
+  const { approved, stored, associate, failure } = outcome;
+  const context = approved?.contextIdentifier ?? "";
+  const lines: string[] = [];
+  if (stored !== undefined) {
+    lines.push(
+      `${stored === "added" ? "Added" : "Stored the new token of"} ${
+        whoOf(outcome)
+      }; the console logs on to it at its ` +
+        "next poll.",
+    );
+  }
+  if (failure === undefined) {
+    lines.push(`Logged on to context ${context} as ${associate}`);
+    return { lines, isWell: true };
+  }
+  const { problem, remedy, code } = explain(failure);
+  const what = stored === undefined
+    ? "Nothing was stored"
+    : `${context} is stored, and could not be logged on to yet`;
+  lines.push(`${what}: ${problem}. ${remedy} [${code}]`);
+  return { lines, isWell: false };
+}
+
+/** What a customer's administrator may see the reason of; anything else is the vendor's own affair. */
+const FOR_VISITORS = [
+  "APPROVAL_REFUSED",
+  "CODE_REFUSED",
+  "SYSTEM_TOKEN_MISSING",
+  "CUSTOMER_EXISTS",
+  "WRONG_TENANT",
+  "TENANT_NOT_RUNNING",
+];
+
+/**
+ * What the browser shows.
+ *
+ * @param explain says what happened and what to do, without secrets
+ * @param isOwn whether who looks is who started this, and not a customer's administrator somewhere
+ */
+export function pageOf(
+  outcome: Outcome,
+  explain: (error: unknown) => Explanation,
+  isOwn: boolean,
+): Page {
+  const { approved, stored, associate, failure } = outcome;
+  const context = approved?.contextIdentifier ?? "";
+  const approvedBy = `${
+    whoOf(outcome)
+  } approved the application, and its system user token is stored.`;
+  const next = isOwn
+    ? "Go on in the terminal; this window can be closed."
+    : "You can close this window.";
+  if (failure === undefined) {
+    return {
+      mood: "well",
+      title: `${context} is connected`,
+      paragraphs: [
+        `${approvedBy} A first log-on worked, as ${associate}.`,
+        `Nothing else needs to be done: the service works for ${context} from its next poll on. ${next}`,
+      ],
+    };
+  }
+  const { problem, remedy, code } = explain(failure);
+  const reason = isOwn
+    ? [`${problem}. [${code}]`, remedy]
+    : FOR_VISITORS.includes(code)
+    ? [`${problem}.`, "Whoever gave you the address knows what to do next."]
+    : ["It did not work for a reason that whoever gave you the address sees, and has to mend."];
+  if (stored === undefined) {
+    return { mood: "ill", title: "Nothing was stored", paragraphs: reason };
+  }
+  return {
+    mood: "plain",
+    title: `${context} is stored, and not logged on to yet`,
+    paragraphs: [approvedBy, ...reason, `The service tries again by itself. ${next}`],
+  };
+}
+
+function whoOf({ approved }: Outcome): string {
+  const { contextIdentifier = "", companyName } = approved ?? {};
+  return companyName === undefined ? contextIdentifier : `${contextIdentifier} (${companyName})`;
+}

@@ -1,0 +1,209 @@
+// What the listener answers, without the sockets: where an approval starts, where its answer comes, where its outcome is shown.
+import { randomBytes } from "node:crypto";
+import { StateRefusedError } from "./errors.ts";
+import type { Page } from "./page.ts";
+import type { Pending, Pendings } from "./pending.ts";
+
+/** A request, as far as it is looked at. */
+export interface Asking {
+  method: string;
+  /** The header `Host`. */
+  host: string | undefined;
+  path: string;
+  query: URLSearchParams;
+  /** The header `Cookie`. */
+  cookie: string | undefined;
+  /** Reads the form that was posted; undefined where it is none. */
+  readForm(): Promise<URLSearchParams | undefined>;
+}
+
+/** An answer: a page, or another address to go on at. */
+export interface Answering {
+  status: number;
+  page?: Page;
+  location?: string;
+  setCookie?: string;
+  /** Is called when it is out. */
+  sent?: () => void;
+}
+
+/** Where the site is, and for whom. */
+export interface SiteOptions {
+  redirectUrl: string;
+  /** By which names it may be asked. */
+  hosts: string[];
+  /** Where one address is given to many, the secret part of it; undefined where there is one request for approval alone. */
+  startKey: string | undefined;
+}
+
+/** What the site finds around it. */
+export interface Around<Outcome> {
+  pendings: Pendings<Outcome>;
+  /** Makes a request for approval, for this browser. */
+  ask: (browser: string) => Promise<{ address: string }>;
+  /** Takes what came back; it is called once for each request. */
+  settle: (answer: URLSearchParams, pending: Pending<Outcome>) => Promise<Outcome>;
+  /** What a browser is shown of an outcome. */
+  pageOf: (outcome: Outcome) => Page;
+  /** Is told of an answer that was refused. */
+  tellRefused: (error: StateRefusedError) => void;
+  /** Is told when a browser was shown an outcome. */
+  tellShown: () => void;
+}
+
+/** What is refused before anything is asked of SuperOffice. */
+const REFUSALS = {
+  missing: "An answer came without the state that belongs to a request for approval",
+  unknown:
+    "An answer came to a request for approval that is not open here: it is too old, or was made elsewhere",
+  replayed: "An answer came for the second time to the same request for approval",
+  browser: "An answer came from another browser than the one that asked for approval",
+} as const;
+
+type Refusal = keyof typeof REFUSALS;
+
+const REFUSAL_PAGES: Record<Refusal, string> = {
+  missing: "What came from SuperOffice does not say which request it belongs to.",
+  unknown:
+    "What came from SuperOffice belongs to no request that is open here: it is too old, or was made elsewhere.",
+  replayed:
+    "This approval has been dealt with already: in another tab, or before this page was loaded once more.",
+  browser: "This approval was begun in another browser, or this one keeps no cookies.",
+};
+
+const SAFE_ID = /^[\w-]{20,64}$/;
+
+/** The error for what is refused. */
+export function refusal(which: Refusal): StateRefusedError {
+  return new StateRefusedError(REFUSALS[which]);
+}
+
+/**
+ * Takes what came back for a request for approval: gives that request, or why there is none. What is taken once is not taken
+ * again.
+ */
+export function take<Outcome>(
+  answer: URLSearchParams,
+  pendings: Pendings<Outcome>,
+): Pending<Outcome> | Refusal {
+  const [state, ...others] = answer.getAll("state");
+  if (state === undefined || state === "" || others.length > 0) return "missing";
+  const pending = pendings.ofState(state);
+  if (pending === undefined) return "unknown";
+  if (pending.answer !== undefined) return "replayed";
+  pending.answer = answer;
+  return pending;
+}
+
+/** Beside the redirect URL: where an approval starts, and where its outcome is shown. */
+export function ownAddress(redirectUrl: string, ...parts: string[]): URL {
+  const url = new URL(redirectUrl);
+  const folder = url.pathname.replace(/[^/]*$/, "");
+  return new URL(`${url.origin}${folder}${["approval", ...parts].join("/")}`);
+}
+
+/** Makes what answers a request. */
+export function createSite<Outcome>(
+  { redirectUrl, hosts, startKey }: SiteOptions,
+  { pendings, ask, settle, pageOf, tellRefused, tellShown }: Around<Outcome>,
+): (asking: Asking) => Promise<Answering> {
+  const { pathname: callback, protocol } = new URL(redirectUrl);
+  const isSecure = protocol === "https:";
+  const folder = ownAddress(redirectUrl, "").pathname;
+  const allowed = new Set(hosts.map((host) => hostOf(host, protocol)));
+  // With the prefix, no other host of the domain can set it; it needs https.
+  const cookieName = isSecure ? "__Host-approval" : "approval";
+  const cookieRights = `Path=/; HttpOnly; SameSite=Lax${isSecure ? "; Secure" : ""}`;
+
+  function browserOf({ cookie }: Asking): string | undefined {
+    const pair = cookie?.split(/; */).find((pair) => pair.startsWith(`${cookieName}=`));
+    const value = pair?.slice(cookieName.length + 1) ?? "";
+    return SAFE_ID.test(value) ? value : undefined;
+  }
+
+  async function start(asking: Asking): Promise<Answering> {
+    // The same in all its tabs.
+    const browser = browserOf(asking) ?? randomId();
+    const { address } = await ask(browser);
+    return {
+      status: 303,
+      location: address,
+      setCookie: `${cookieName}=${browser}; ${cookieRights}`,
+    };
+  }
+
+  /** The code is not left in the browser's address. */
+  async function answered(asking: Asking): Promise<Answering> {
+    const values = asking.method === "POST" ? await asking.readForm() : asking.query;
+    if (values === undefined) return plain(415, "This is not the form that SuperOffice posts");
+    const taken = take(values, pendings);
+    if (typeof taken === "string") return refused(taken);
+    // Where it belongs to one browser, it is that one's to go on: its cookie does not come along with what another site posts.
+    if (taken.browser === undefined) begin(taken);
+    return { status: 303, location: ownAddress(redirectUrl, taken.id).pathname };
+  }
+
+  function begin(pending: Pending<Outcome>): Promise<Outcome> {
+    return pending.outcome ??= settle(pending.answer!, pending);
+  }
+
+  async function outcome(id: string, asking: Asking): Promise<Answering> {
+    const pending = pendings.ofId(id);
+    if (pending?.answer === undefined) return refusedPage("unknown");
+    if (pending.browser !== undefined && pending.browser !== browserOf(asking)) {
+      tellRefused(refusal("browser"));
+      return refusedPage("browser");
+    }
+    return { status: 200, page: pageOf(await begin(pending)), sent: tellShown };
+  }
+
+  function refused(which: Refusal): Answering {
+    tellRefused(refusal(which));
+    return { status: 303, location: ownAddress(redirectUrl, which).pathname };
+  }
+
+  return async (asking) => {
+    if (asking.host === undefined || !allowed.has(hostOf(asking.host, protocol))) {
+      return plain(421, "This listener is not known by that name");
+    }
+    const { method, path } = asking;
+    const isRead = method === "GET";
+    if (path === callback) {
+      return isRead || method === "POST" ? await answered(asking) : plain(405, "Not in this way");
+    }
+    if (!path.startsWith(folder)) return plain(404, "There is nothing here");
+    if (!isRead) return plain(405, "Not in this way");
+    const name = path.slice(folder.length);
+    if (startKey !== undefined && name === startKey) return await start(asking);
+    if (Object.hasOwn(REFUSALS, name)) return refusedPage(name as Refusal);
+    return SAFE_ID.test(name) ? await outcome(name, asking) : plain(404, "There is nothing here");
+  };
+}
+
+/** A random name that nobody guesses. */
+export function randomId(): string {
+  return randomBytes(24).toString("base64url");
+}
+
+/** A host as it is compared: the usual port may be left out. */
+function hostOf(host: string, protocol: string): string {
+  const url = /[/?#@\\]/.test(host) ? "" : `${protocol}//${host}`;
+  return URL.canParse(url) ? new URL(url).host : "";
+}
+
+function refusedPage(which: Refusal): Answering {
+  const page: Page = {
+    mood: "ill",
+    title: "Nothing was stored",
+    paragraphs: [
+      REFUSAL_PAGES[which],
+      "Open the address that you were given once more, and go on in the same browser. Where the approval was stored before, " +
+      "nothing else needs to be done.",
+    ],
+  };
+  return { status: 400, page };
+}
+
+function plain(status: number, sentence: string): Answering {
+  return { status, page: { mood: "plain", title: sentence, paragraphs: [] } };
+}

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, test } from "node:test";
+import type { StateRefusedError } from "../../src/approve/errors.ts";
+import { createPendings, type Pendings } from "../../src/approve/pending.ts";
+import {
+  type Answering,
+  type Asking,
+  createSite,
+  ownAddress,
+  randomId,
+} from "../../src/approve/site.ts";
+
+const HOST = "127.0.0.1:3300";
+const KEY = randomId();
+
+let pendings: Pendings<string>;
+let settled: URLSearchParams[];
+let refused: string[];
+let names = 0;
+
+beforeEach(() => {
+  pendings = createPendings(10, 60_000, () => 0);
+  settled = [];
+  refused = [];
+});
+
+function siteAt(redirectUrl: string, startKey?: string, hosts = [HOST]) {
+  return createSite<string>({ redirectUrl, hosts, startKey }, {
+    pendings,
+    ask(browser) {
+      const state = `state-${++names}`;
+      pendings.add({ state, nonce: "", verifier: "", id: randomId(), browser });
+      return Promise.resolve({ address: `https://login.example/?state=${state}` });
+    },
+    settle(answer) {
+      settled.push(answer);
+      return Promise.resolve(`outcome of ${answer.get("code")}`);
+    },
+    pageOf: (title) => ({ mood: "well", title, paragraphs: [] }),
+    tellRefused: (error: StateRefusedError) => void refused.push(error.message),
+    tellShown() {},
+  });
+}
+
+function get(url: string, more: Partial<Asking> = {}): Asking {
+  const { pathname, searchParams } = new URL(url, `http://${HOST}`);
+  return {
+    method: "GET",
+    host: HOST,
+    path: pathname,
+    query: searchParams,
+    cookie: undefined,
+    readForm: () => Promise.resolve(undefined),
+    ...more,
+  };
+}
+
+function post(url: string, form: Record<string, string>): Asking {
+  return get(url, {
+    method: "POST",
+    readForm: () => Promise.resolve(new URLSearchParams(form)),
+  });
+}
+
+describe("one request for approval", () => {
+  const site = (asking: Asking) => siteAt("http://127.0.0.1:3300/openid/callback")(asking);
+  const add = () =>
+    pendings.add({ state: "s", nonce: "", verifier: "", id: "i".repeat(32), browser: undefined });
+
+  test("is answered once, by a page whose address does not hold the code", async () => {
+    add();
+    const answer = await site(get("/openid/callback?code=c&state=s"));
+    assert.deepEqual(answer, { status: 303, location: `/openid/approval/${"i".repeat(32)}` });
+    const { page } = await site(get(answer.location!));
+    assert.equal(page?.title, "outcome of c");
+    // A second tab, and the page loaded once more.
+    const again = await site(get("/openid/callback?code=c&state=s"));
+    assert.equal(again.location, "/openid/approval/replayed");
+    assert.match((await site(get(again.location!))).page!.paragraphs[0]!, /dealt with already/);
+    assert.equal((await site(get(answer.location!))).page?.title, "outcome of c");
+    assert.equal(settled.length, 1);
+    assert.match(refused[0]!, /second time/);
+  });
+
+  test("is answered by a form", async () => {
+    add();
+    const answer = await site(post("/openid/callback?code=no&state=no", { code: "c", state: "s" }));
+    assert.equal(answer.status, 303);
+    assert.equal(settled[0]!.get("code"), "c");
+  });
+
+  const strays: [string, Asking, string][] = [
+    ["without a state", get("/openid/callback?code=c"), "missing"],
+    ["with an empty one", get("/openid/callback?code=c&state="), "missing"],
+    ["with two", get("/openid/callback?code=c&state=s&state=s"), "missing"],
+    ["with another", get("/openid/callback?code=c&state=other"), "unknown"],
+    ["that is another site's form", post("/openid/callback", { code: "c" }), "missing"],
+    ["that is nothing", get("/openid/callback"), "missing"],
+  ];
+  for (const [what, asking, page] of strays) {
+    test(`is not answered by one ${what}`, async () => {
+      add();
+      const { location } = await site(asking);
+      assert.equal(location, `/openid/approval/${page}`);
+      assert.equal((await site(get(location!))).status, 400);
+      assert.deepEqual(settled, []);
+      assert.equal(refused.length, 1);
+    });
+  }
+
+  const others: [string, Asking, number][] = [
+    ["another path", get("/openid"), 404],
+    ["below the path", get("/openid/callback/x"), 404],
+    ["a page that is not there", get(`/openid/approval/${"x".repeat(32)}`), 400],
+    ["a name that every object has", get("/openid/approval/toString"), 404],
+    ["another method", get("/openid/callback", { method: "DELETE" }), 405],
+    ["a body that is no form", get("/openid/callback", { method: "POST" }), 415],
+    ["another host", get("/openid/callback?code=c&state=s", { host: "evil.example:3300" }), 421],
+    ["another port", get("/openid/callback", { host: "127.0.0.1" }), 421],
+    ["no host", get("/openid/callback", { host: undefined }), 421],
+    ["a host that is none", get("/openid/callback", { host: "127.0.0.1:3300/@" }), 421],
+    ["a start that there is not", get(`/openid/approval/${KEY}`), 400],
+  ];
+  for (const [what, asking, status] of others) {
+    test(`is not touched by ${what}`, async () => {
+      add();
+      assert.equal((await site(asking)).status, status);
+      assert.equal(pendings.ofState("s")!.answer, undefined);
+    });
+  }
+});
+
+describe("an address for many", () => {
+  const cookieOf = ({ setCookie }: Answering) => setCookie!.split(";")[0]!;
+  const stateOf = ({ location }: Answering) => new URL(location!).searchParams.get("state")!;
+
+  test("starts a request for each browser, which alone may go on with it", async () => {
+    const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
+    const [mine, other] = [
+      await site(get(`/openid/approval/${KEY}`)),
+      await site(get(`/openid/approval/${KEY}`)),
+    ];
+    assert.match(mine.setCookie!, /^approval=[\w-]{32}; Path=\/; HttpOnly; SameSite=Lax$/);
+    assert.notEqual(cookieOf(mine), cookieOf(other));
+    // A form that another site posts brings no cookie; the page that it is sent on to gets it.
+    const answer = await site(post("/openid/callback", { code: "c", state: stateOf(mine) }));
+    assert.deepEqual(settled, []);
+    const foreign = await site(get(answer.location!, { cookie: cookieOf(other) }));
+    assert.equal(foreign.status, 400);
+    assert.deepEqual(settled, []);
+    const cookie = `x=y; ${cookieOf(mine)}`;
+    assert.equal((await site(get(answer.location!, { cookie }))).page?.title, "outcome of c");
+  });
+
+  test("keeps a browser's cookie for its tabs, and no cookie of another form", async () => {
+    const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
+    const first = await site(get(`/openid/approval/${KEY}`));
+    const cookie = cookieOf(first);
+    assert.equal(cookieOf(await site(get(`/openid/approval/${KEY}`, { cookie }))), cookie);
+    const wrong = await site(get(`/openid/approval/${KEY}`, { cookie: "approval=short" }));
+    assert.notEqual(cookieOf(wrong), "approval=short");
+  });
+
+  test("is known by its public name, with or without the usual port", async () => {
+    const site = siteAt("https://vendor.example/callback", KEY, ["vendor.example"]);
+    for (const host of ["vendor.example", "vendor.example:443", "VENDOR.example"]) {
+      const answer = await site(get(`/approval/${KEY}`, { host }));
+      assert.match(answer.setCookie!, /^__Host-approval=.*; Secure$/);
+    }
+    assert.equal((await site(get(`/approval/${KEY}`, { host: "vendor.example:80" }))).status, 421);
+  });
+});
+
+for (
+  const [redirectUrl, own] of [
+    ["http://127.0.0.1:3300", "http://127.0.0.1:3300/approval/x"],
+    ["http://127.0.0.1:3300/openid/callback", "http://127.0.0.1:3300/openid/approval/x"],
+    ["https://vendor.example/a/b/", "https://vendor.example/a/b/approval/x"],
+  ] as const
+) {
+  test(`beside ${redirectUrl} lie its own pages`, () => {
+    assert.equal(ownAddress(redirectUrl, "x").href, own);
+  });
+}
