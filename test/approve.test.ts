@@ -19,6 +19,7 @@ import {
   startCommand,
   startConsole,
 } from "./support/childConsole.ts";
+import { freePort } from "./support/freePort.ts";
 import { CLIENT_SECRET, makeTenants, settingsFor } from "./support/sampleTenants.ts";
 import { type TestDatabase, testDatabases } from "./support/testDatabase.ts";
 import { startTestStandIn } from "./support/testStandIn.ts";
@@ -50,15 +51,6 @@ beforeEach(async () => {
   await database.sql`delete from customers`;
   browser = createBrowser();
 });
-
-/** One that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface Approving {
   child: ChildConsole;

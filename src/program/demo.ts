@@ -12,6 +12,8 @@ export interface Demo {
   clientId: string;
   /** Whether another program runs it. */
   isJoined: boolean;
+  /** Where a browser sees what its SuperOffice holds, and changes it. */
+  pageUrl: string;
   close(): Promise<void>;
 }
 

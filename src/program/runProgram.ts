@@ -141,7 +141,10 @@ export async function runProgram(service: Service): Promise<never> {
     const loadedWork = await loadOwnWork(run);
     log.info("Its Postgres is starting, which takes a moment.");
     printNow();
-    const { target, close } = await startDemo(once ? undefined : "opens");
+    const { target, pageUrl, close } = await startDemo(once ? undefined : "opens");
+    if (!once) {
+      log.info("Its SuperOffice has a page, where tenants change: {pageUrl}", { pageUrl });
+    }
     try {
       const takeNewSettings = () => Promise.resolve(false);
       const task = { run, target, work: loadedWork, customers, once };
