@@ -30,7 +30,7 @@ export interface NotificationSurroundings {
 }
 
 /** The path of the example in SuperOffice's documentation, in lower case. */
-const PATH = "/notifycustomerstatechange";
+const PATH = "/NotifyCustomerStateChange";
 const MOST_BYTES = 64 * 1024;
 /** How many are looked at, each second and at once: an upgrade of all customers may bring thousands. */
 const PER_SECOND = 100;

@@ -18,7 +18,7 @@ export interface Answer {
 
 /** What is there at a path. */
 export interface Route {
-  /** In lower case; letter case and a slash at the end do not matter. */
+  /** Letter case and a slash at the end do not matter. */
   path: string;
   methods: string[];
   /** Should not reject. */
@@ -115,7 +115,7 @@ export function shown({ host, port }: Address): string {
 
 async function answerOf(request: IncomingMessage, routes: Route[]): Promise<Answer> {
   const path = (request.url ?? "").split("?")[0]!.toLowerCase().replace(/(?<=.)\/$/, "");
-  const route = routes.find((route) => route.path === path);
+  const route = routes.find((route) => route.path.toLowerCase() === path);
   if (route === undefined) return { status: 404, text: "There is nothing here." };
   if (route.methods.includes(request.method ?? "")) return await route.answer(request);
   const Allow = route.methods.join(", ");
