@@ -1,3 +1,5 @@
+import { sleep } from "../sleep.ts";
+
 /** Gathers customers whose tickets are to be stored, and has them stored together. */
 export interface TicketWriter {
   /** Has the customer's ticket stored: within half a second where it is `urgent`, else within some seconds. */
@@ -14,6 +16,9 @@ const URGENT_MS = 250;
 const LINGER_MS = 5000;
 /** What could not be stored is tried again after this. */
 const RETRY_MS = 5000;
+/** A row that somebody holds is free again in a moment, where it is another console that looks at it; it is tried so often soon. */
+const SOON_MS = 100;
+const SOON_TRIES = 5;
 
 /**
  * Gathers batches of up to 1,000. What comes while one is written gathers meanwhile, one entry a customer, however long the database
@@ -28,8 +33,8 @@ export function createTicketWriter(
   const waiting = new Set<string>();
   let isUrgent = false;
   let isFailing = false;
-  /** Whether the last batch brought nothing. */
-  let isStuck = false;
+  /** In how many batches in a row somebody held rows. */
+  let heldTries = 0;
   let writing: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** What the timer was set to. */
@@ -45,7 +50,7 @@ export function createTicketWriter(
     if (waiting.size === 0) isUrgent = false;
     const left = await write(batch);
     isFailing = left === undefined;
-    isStuck = isFailing || left?.length === batch.length;
+    heldTries = left === undefined || left.length === 0 ? 0 : heldTries + 1;
     for (const contextIdentifier of left ?? batch) waiting.add(contextIdentifier);
   }
 
@@ -65,7 +70,9 @@ export function createTicketWriter(
   function startWhenDue(): void {
     if (writing !== undefined || waiting.size === 0) return;
     if (waiting.size >= BATCH_ROWS && !isFailing) start();
-    else startIn(isFailing ? RETRY_MS : isUrgent ? URGENT_MS : LINGER_MS);
+    else if (isFailing) startIn(RETRY_MS);
+    else if (heldTries > 0 && heldTries < SOON_TRIES) startIn(SOON_MS);
+    else startIn(isUrgent ? URGENT_MS : LINGER_MS);
   }
 
   function startIn(ms: number): void {
@@ -78,9 +85,10 @@ export function createTicketWriter(
   async function writeAll(): Promise<void> {
     await writing;
     do {
+      if (heldTries > 0) await sleep(SOON_MS);
       if (waiting.size > 0) start();
       await writing;
-    } while (waiting.size > 0 && !isStuck);
+    } while (waiting.size > 0 && !isFailing && heldTries < SOON_TRIES);
   }
 
   return {

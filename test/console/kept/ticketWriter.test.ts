@@ -94,29 +94,43 @@ describe("tickets are written", () => {
     assert.equal(new Set(written.slice(2).flat()).size, 3000);
   });
 
-  test("again five seconds later where somebody holds one, which holds up no other", async () => {
+  test("again soon, five times, and then every five seconds where somebody holds one, which holds up no other", async () => {
     answer = () => Promise.resolve(["Cust2"]);
     addMany(3, true);
     await pass(250);
     writer.add("Cust4", true);
-    await pass(250);
+    await pass(100);
     assert.deepEqual(written, [["Cust1", "Cust2", "Cust3"], ["Cust2", "Cust4"]]);
+    for (let time = 0; time < 3; time++) await pass(100);
+    assert.deepEqual(written.slice(2), [["Cust2"], ["Cust2"], ["Cust2"]]);
     await pass(4999);
-    assert.equal(written.length, 2);
+    assert.equal(written.length, 5);
     await pass(1);
-    assert.deepEqual(written.slice(2), [["Cust2"]]);
+    assert.deepEqual(written.slice(5), [["Cust2"]]);
+    writer.add("Cust5", true);
+    await pass(250);
+    assert.deepEqual(written.slice(6), [["Cust2", "Cust5"]]);
     answer = () => Promise.resolve([]);
     await pass(5000);
     await pass(60_000);
-    assert.deepEqual(written.slice(3), [["Cust2"]]);
+    assert.deepEqual(written.slice(7), [["Cust2"]]);
   });
 
-  test("at the end all but what somebody holds, without waiting for that", async () => {
-    answer = () => Promise.resolve(["Cust2"]);
+  test("at the end all but what somebody holds for longer than half a second", async () => {
+    answer = () => Promise.resolve(written.length < 3 ? ["Cust2", "Cust3"] : ["Cust3"]);
     addMany(3, true);
-    await writer.flush();
+    const flushed = writer.flush();
+    for (let time = 0; time < 10; time++) await pass(100);
+    await flushed;
+    assert.deepEqual(written.slice(0, 4), [
+      ["Cust1", "Cust2", "Cust3"],
+      ["Cust2", "Cust3"],
+      ["Cust2", "Cust3"],
+      ["Cust3"],
+    ]);
+    const { length } = written;
     await pass(60_000);
-    assert.deepEqual(written, [["Cust1", "Cust2", "Cust3"], ["Cust2"]]);
+    assert.equal(written.length, length);
   });
 
   test("at a poll's end without waiting, where one is new", async () => {
