@@ -72,7 +72,6 @@ export function createPoll(
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
-    let isStopped = false;
     progress?.begin();
 
     async function visitInTurn(
@@ -82,7 +81,7 @@ export function createPoll(
       const own = await turn;
       const begins = !stop.aborted;
       try {
-        if (!begins) return void (isStopped = true);
+        if (!begins) return;
         const outcome = await visit(customer);
         counts[outcome]++;
         if (outcome === "workFailed") counts.loggedOn++;
@@ -120,8 +119,7 @@ export function createPoll(
         }
         if (stop.aborted) break;
       }
-      if (stop.aborted) isStopped = true;
-      else roll.complete();
+      if (!stop.aborted) roll.complete();
     } catch (error) {
       complete = false;
       log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
@@ -132,13 +130,7 @@ export function createPoll(
       await settle();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
-      const summary = {
-        ...counts,
-        calls: takeCalls(),
-        complete,
-        ...(isStopped && { isStopped }),
-        durationMs,
-      };
+      const summary = { ...counts, calls: takeCalls(), complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
       const change = takeChange();
       log.info(sentenceOf(summary, givenUp, change), {

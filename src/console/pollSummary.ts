@@ -13,8 +13,6 @@ export interface PollSummary extends Record<Outcome, number> {
   calls: number;
   /** Whether the customers could be read to the end. */
   complete: boolean;
-  /** Whether a stop came before all were begun; undefined where none did. */
-  isStopped?: boolean;
   durationMs: number;
 }
 
@@ -27,12 +25,12 @@ const MOST_NAMES = 10;
  * @param change how many tenants are worked on at once from now on, where that has changed
  */
 export function sentenceOf(
-  { complete, isStopped, workFailed, heldBack, notDue, waiting, stillInHand, calls }: PollSummary,
+  { complete, workFailed, heldBack, notDue, waiting, stillInHand, calls }: PollSummary,
   givenUp: string[],
   change: ReturnType<Concurrency["takeChange"]>,
 ): string {
   return [
-    !complete ? "Poll broken off" : isStopped ? "Poll stopped" : "Poll done",
+    complete ? "Poll done" : "Poll broken off",
     " in {durationMs} ms: {loggedOn} logged on",
     workFailed > 0 && " (the work failed for {workFailed} of them)",
     ", {skipped} skipped, {failed} failed",
@@ -41,7 +39,6 @@ export function sentenceOf(
     notDue !== undefined && ", {notDue} not due",
     waiting > 0 && ", {waiting} refused before and waiting",
     stillInHand > 0 && ", {stillInHand} still in hand from before",
-    isStopped && ", the rest left",
     calls > 0 && `, {calls} call${calls === 1 ? "" : "s"}`,
     change !== undefined && ", {concurrency} tenants at once from now on",
     change?.isForTrouble && ", since several got no answer or were told to ask less",

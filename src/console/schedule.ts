@@ -15,19 +15,6 @@ export function nextMoment(id: string, fromMs: number, intervalMs: number): numb
   return fromMs + (leftMs < 0 ? leftMs + intervalMs : leftMs);
 }
 
-/**
- * From when on the moments of a customer count that was called at `calledMs`. At its moment, or late by a poll or a quarter of the
- * interval, it is called at the next one as well; called out of its turn, as when it was new, that stands for what comes soon.
- *
- * @param pollMs from one poll's start to the next
- */
-export function countsAfter(calledMs: number, intervalMs: number, pollMs: number): number {
-  return Math.floor(calledMs + intervalMs - Math.max(pollMs, intervalMs / 4));
-}
-
-/** How many that were never logged on to are called as soon as a console is started, so that a newcomer sees something. */
-export const MOST_AT_START = 10;
-
 /** From 0 to below 1. */
 function fractionOf(id: string): number {
   return Number(BigInt.asUintN(64, BigInt(id) * GOLDEN) >> 11n) / 2 ** 53;

@@ -1,7 +1,7 @@
 import type { Customer } from "../database/loadCustomers.ts";
 import { createAlarm } from "./alarm.ts";
 import type { Memory } from "./memory.ts";
-import { countsAfter, MOST_AT_START, nextMoment } from "./schedule.ts";
+import { nextMoment } from "./schedule.ts";
 
 /** What is known of a customer; little, since there may be a hundred thousand. */
 interface Known {
@@ -28,6 +28,9 @@ export interface Intervals {
   /** From one call of a customer to the next while nothing about it changes; as long as that at least. */
   tenantMs: number;
 }
+
+/** How many that were never logged on to are called as soon as the console is started, so that a newcomer sees something. */
+const MOST_AT_START = 10;
 
 /**
  * Has each customer called at its own moment, which comes every `tenantMs`. It is called at once where it is new, its row changed,
@@ -72,11 +75,8 @@ export function scheduled(
     let isNow: boolean;
     if (known === undefined) {
       isNow = isCalledFirst(customer);
-      const syncMs = customer.lastSync?.getTime() ?? -Infinity;
-      // What is later says nothing: the database's clock was set back.
-      const countMs = syncMs > nowMs ? nowMs : countsAfter(syncMs, tenantMs, pollMs);
-      // To be called now stands for the call of the interval that begins.
-      const untilMs = isNow ? nowMs + tenantMs : Math.max(nowMs, countMs);
+      // At the start it stands for the call of the interval that begins.
+      const untilMs = isNow && !isAnyComplete ? nowMs + tenantMs : nowMs;
       // Field by field: one made of others takes three times the memory.
       known = {
         seenIn: polls,

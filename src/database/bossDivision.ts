@@ -2,15 +2,7 @@
 import type postgres from "postgres";
 import { type Database, DatabaseError } from "./connection.ts";
 import type { BeatWindow, CutCustomer, DueCustomer } from "./division.ts";
-import {
-  type Batch,
-  batchSizeFor,
-  type Beat,
-  CLAIM_MS,
-  type CutCounts,
-  type Division,
-  type Rhythm,
-} from "./division.ts";
+import { type Batch, batchSizeFor, type Beat, CLAIM_MS, type Division } from "./division.ts";
 import { isLeftAlone } from "./refusals.ts";
 import {
   type Boss,
@@ -35,7 +27,8 @@ const GONE = ["3F000", "42P01", "42883"];
 const TRANSACTION_MS = 8000;
 
 /** What a beat's job holds. */
-interface BeatData extends Rhythm {
+interface BeatData {
+  beatSeconds: number;
   number: number;
 }
 
@@ -56,7 +49,7 @@ const OPTIONS = {
  */
 export function createBossDivision(
   database: Database,
-  { beatSeconds, tenantSeconds }: Rhythm,
+  beatSeconds: number,
   tellTrouble: (error: Error) => void,
   dueAt: (customers: CutCustomer[], beat: BeatWindow) => DueCustomer[] = all,
 ): Division {
@@ -64,8 +57,6 @@ export function createBossDivision(
   /** How many customers one has, as far as is known. */
   let batchSize = 250;
   let mostAtOnce = 1;
-  /** When it asked first, by the database's clock. */
-  let startedMs = Infinity;
 
   async function start(): Promise<Boss> {
     const boss = await startBoss(database, tellTrouble);
@@ -138,23 +129,15 @@ export function createBossDivision(
   ): Promise<Beat> {
     const [{ seconds }] = await transaction<[{ seconds: number }]>`
       select extract(epoch from now())::float8 as seconds`;
-    startedMs = Math.min(startedMs, seconds * 1000);
     const number = Math.floor(seconds / beatSeconds);
-    const data: BeatData = { beatSeconds, tenantSeconds, number };
+    const data = { beatSeconds, number };
     // Of those who send one for the same beat, one wins, and the others wait until it has cut.
     const beatId = await boss.send(BEATS, data, { singletonSeconds: beatSeconds, db });
     const leftMs = ((number + 1) * beatSeconds - seconds) * 1000;
     const beats = await boss.findJobs(BEATS, { limit: ALL, db });
-    const known = beats.map(({ data, createdOn }) => ({
-      ...data as unknown as BeatData,
-      // What is older was left by consoles that may have ended, or been given other settings.
-      isRecent: createdOn.getTime() >= startedMs,
-    }));
-    const otherRhythms = known.filter((other) =>
-      other.isRecent &&
-      (other.beatSeconds !== beatSeconds || other.tenantSeconds !== tenantSeconds)
-    );
-    let counts: CutCounts | undefined;
+    const known = beats.map(({ data }) => data as unknown as typeof data & BeatData);
+    const otherBeatSeconds = known.map(({ beatSeconds }) => beatSeconds)
+      .filter((seconds) => seconds !== beatSeconds);
     if (beatId !== null) {
       const earlier = beats.map(({ id }) => id).filter((id) => id !== beatId);
       if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
@@ -163,9 +146,9 @@ export function createBossDivision(
       // Of beats that nobody cut, such as while the database was away, nobody is left out.
       const from = last === -Infinity ? number : last + 1;
       const beat = { fromMs: from * beatSeconds * 1000, startMs: number * beatSeconds * 1000 };
-      counts = await cut(boss, db, transaction, beat);
+      await cut(boss, db, transaction, beat);
     }
-    return { number, leftMs, otherRhythms, counts };
+    return { number, leftMs, otherBeatSeconds };
   }
 
   async function cut(
@@ -173,8 +156,8 @@ export function createBossDivision(
     db: BossDatabase,
     transaction: postgres.TransactionSql,
     beat: BeatWindow,
-  ): Promise<CutCounts> {
-    const inHand = new Set<string>();
+  ): Promise<void> {
+    const inHand: string[] = [];
     const leftOver = new Set<string>();
     for (const name of [BATCHES, RESTS]) {
       // What the last beat left would hold this one up. Taken before it is removed, so that nobody else takes it meanwhile.
@@ -182,17 +165,18 @@ export function createBossDivision(
       await remove(boss, name, left, db);
       for (const { data } of left) data.customerIds.forEach((id) => leftOver.add(id));
       const taken = await boss.findJobs(name, { limit: ALL, db });
-      for (const { data } of taken) data.customerIds.forEach((id) => inHand.add(id));
+      inHand.push(...taken.flatMap(({ data }) => data.customerIds));
     }
-    const rows = await transaction<(Omit<CutCustomer, "isLeftOver"> & { isWaiting: boolean })[]>`
-      select id, hashtext(concat_ws(' ', context_identifier, system_user_token)) as row,
-        last_error is not null as "hasError", (extract(epoch from last_sync) * 1000)::float8 as "lastSyncMs",
-        last_sync is null and id not in (select customer_id from tickets where sealed is not null) as "isStrange",
-        ${isLeftAlone(transaction as never)} as "isWaiting"
-      from customers where is_active order by id`;
-    const free = rows.filter(({ id }) => !inHand.has(id));
-    const customers = free.filter(({ isWaiting }) => !isWaiting)
-      .map((row) => ({ ...row, isLeftOver: leftOver.has(row.id) }));
+    const customers = await transaction<CutCustomer[]>`
+      select id, hashtext(concat_ws(' ', context_identifier, system_user_token, last_error is null)) as row,
+        last_sync is null or last_error is not null as "isUrgent"
+      from customers
+      where is_active and not ${isLeftAlone(transaction as never)}
+        and id not in (select value::bigint from jsonb_array_elements_text(${
+      database.json(inHand)
+    }))
+      order by id`;
+    for (const customer of customers) customer.isUrgent ||= leftOver.has(customer.id);
     const due = dueAt(customers, beat);
     const size = batchSizeFor(due.length);
     const most = Math.ceil(due.length / size / 16);
@@ -206,13 +190,6 @@ export function createBossDivision(
       });
     }
     if (jobs.length > 0) await boss.insert(BATCHES, jobs, { db });
-    return {
-      due: due.length,
-      notDue: customers.length - due.length,
-      waiting: free.length - customers.length,
-      inHand: rows.length - free.length,
-      leftOver: due.filter(({ id }) => leftOver.has(id)).length,
-    };
   }
 
   return {
@@ -261,13 +238,9 @@ export function createBossDivision(
         await boss.insert(RESTS, [{ id, data: { customerIds: keptIds, size: 1, most: 1 } }], {
           db,
         });
-        // Nobody else sees it before it is taken. What comes along was left by a console that died: whoever is free takes it.
+        // Nobody else sees it before it is taken. What comes along was left by a console that died: the next cut has it.
         const jobs = await boss.fetch(RESTS, { batchSize: ALL, db });
-        const others = jobs.filter((job) => job.id !== id);
-        await remove(boss, RESTS, others, db);
-        if (others.length > 0) {
-          await boss.insert(BATCHES, others.map(({ data }) => ({ data })), { db });
-        }
+        await remove(boss, RESTS, jobs.filter((job) => job.id !== id), db);
         const job = jobs.find((job) => job.id === id);
         return job && toBatch(job, true);
       }),

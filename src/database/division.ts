@@ -11,15 +11,10 @@ export interface Batch {
 /** A customer as a beat is cut. */
 export interface CutCustomer {
   id: string;
-  /** The same for the same context identifier and token, and for others hardly ever. */
+  /** The same for the same context identifier and token, with or without an error, and for others hardly ever. */
   row: number;
-  hasError: boolean;
-  /** When it was last logged on to, by the database's clock; null before the first time, and a moment longer. */
-  lastSyncMs: number | null;
-  /** Whether it was never logged on to, nor has a ticket that is stored. */
-  isStrange: boolean;
-  /** Whether it was due in the last beat, and nobody finished it. */
-  isLeftOver: boolean;
+  /** Whether it was never logged on to, failed the last time, or was left over from the last beat. */
+  isUrgent: boolean;
 }
 
 /** One that is to be worked on in the beat. */
@@ -42,26 +37,8 @@ export interface Beat {
   number: number;
   /** How long it goes on yet, in milliseconds. */
   leftMs: number;
-  /** What other consoles go by that have cut beats since this one was started. */
-  otherRhythms: Rhythm[];
-  /** Undefined where another console has cut it. */
-  counts: CutCounts | undefined;
-}
-
-/** How often beats begin, and customers are called. */
-export interface Rhythm {
-  beatSeconds: number;
-  tenantSeconds: number;
-}
-
-/** What becomes of the active customers in a beat, as it is cut: each stands in one of these numbers, but for those left over. */
-export interface CutCounts {
-  due: number;
-  notDue: number;
-  waiting: number;
-  inHand: number;
-  /** How many of the due ones were left over from the last beat. */
-  leftOver: number;
+  /** Other beats than this console's that consoles have gone by lately, in seconds. */
+  otherBeatSeconds: number[];
 }
 
 /** How consoles divide the customers. What it does throws `DatabaseError`. */

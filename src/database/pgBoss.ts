@@ -21,11 +21,6 @@ export interface Job {
   };
 }
 
-/** A job as it is found. */
-interface FoundJob extends Job {
-  createdOn: Date;
-}
-
 interface Through {
   db?: BossDatabase;
 }
@@ -55,7 +50,7 @@ export interface Boss {
     jobs: Attempt[] | string[],
     options?: Through,
   ): Promise<{ affected: number }>;
-  findJobs(name: string, options: Through & { limit: number }): Promise<FoundJob[]>;
+  findJobs(name: string, options: Through & { limit: number }): Promise<Job[]>;
   supervise(name: string): Promise<void>;
 }
 

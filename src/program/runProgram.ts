@@ -27,13 +27,7 @@ import { followSettings, type TakeNewSettings } from "./rereading.ts";
 import { createSecrets } from "./knownSecrets.ts";
 import { createRedact } from "./redact.ts";
 import { closeSecretFiles, faultOfRights } from "./secretFile.ts";
-import {
-  readRunSettings,
-  readSettings,
-  type RunSettings,
-  type Target,
-  warningsOf,
-} from "./settings.ts";
+import { readRunSettings, readSettings, type RunSettings, type Target } from "./settings.ts";
 import { environment, secretsOf, takeVariables } from "./variables.ts";
 import { createStatusLine, showProgress } from "./statusLine.ts";
 import { createStopping } from "./stopping.ts";
@@ -123,9 +117,7 @@ export async function runProgram(service: Service): Promise<never> {
       await findWhatSharingNeeds(run, customers);
       const loadedWork = await loadOwnWork(run);
       const log = await openOwnLog(run);
-      for (const warning of [...warnings, ...warningsOf(variables, run)]) {
-        log.warn("{warning}", { warning });
-      }
+      for (const warning of warnings) log.warn("{warning}", { warning });
       const takeNewSettings = await followSettings(own, variables, target, secrets, log);
       return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
     }
@@ -193,9 +185,8 @@ export async function runProgram(service: Service): Promise<never> {
     const way = proxy === undefined ? "" : " through the proxy {proxy}";
     const atOnce = run.concurrency === "auto"
       ? "32 to 512 tenants at once, as the beat needs"
-      : `at most {concurrency} tenant${run.concurrency === 1 ? "" : "s"} at once`;
-    const sharing = run.share ? ", sharing the work with the other consoles at this database" : "";
-    log.info(`Logging on at {loginUrl}${way}, ${often}, ${atOnce}${sharing}.`, {
+      : "at most {concurrency} tenants at once";
+    log.info(`Logging on at {loginUrl}${way}, ${often}, ${atOnce}.`, {
       loginUrl: target.loginUrl,
       ...(proxy !== undefined && { proxy }),
       seconds: run.pollMs / 1000,

@@ -200,21 +200,6 @@ export function readRunSettings(variables: Variables): RunSettings {
   };
 }
 
-/** What is right, and yet does nothing. */
-export function warningsOf(
-  { TENANT_SECONDS: seconds }: Variables,
-  { pollMs }: RunSettings,
-): string[] {
-  if (seconds === undefined || Number(seconds) * 1000 >= pollMs) return [];
-  return [
-    `TENANT_SECONDS=${
-      Number(seconds)
-    } does nothing: a customer is called once a poll at most, every ${
-      pollMs / 1000
-    } s. Set POLL_SECONDS as well.`,
-  ];
-}
-
 /** The settings as far as they are right, and what is wrong with the others. */
 export interface InspectedSettings {
   /** With the default of each that is wrong. */

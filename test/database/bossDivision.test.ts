@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { createBossDivision } from "../../src/database/bossDivision.ts";
 import { type Database, DatabaseError, openDatabase } from "../../src/database/connection.ts";
-import { type Batch, type Beat, CLAIM_MS, type Division } from "../../src/database/division.ts";
+import { type Batch, CLAIM_MS, type Division } from "../../src/database/division.ts";
 import { inspectShare, pgBossSql } from "../../src/database/pgBoss.ts";
 import { openDatabaseDoor } from "../support/databaseDoor.ts";
 import { hasPgBoss } from "../support/pgBossHere.ts";
@@ -29,8 +29,7 @@ for (const { name, start } of testDatabases) {
 
     function open(beatSeconds = BEAT_SECONDS, url = databaseUrl): Division {
       const database = openDatabase(url);
-      const rhythm = { beatSeconds, tenantSeconds: beatSeconds };
-      const division = createBossDivision(database, rhythm, (error) => troubles.push(error));
+      const division = createBossDivision(database, beatSeconds, (error) => troubles.push(error));
       opened.push({ division, database });
       return division;
     }
@@ -142,17 +141,10 @@ for (const { name, start } of testDatabases) {
       async () => {
         const database = openDatabase(databaseUrl);
         let beats = 0;
-        const division = createBossDivision(
-          database,
-          { beatSeconds: BEAT_SECONDS, tenantSeconds: 4 * BEAT_SECONDS },
-          () => {},
-          (customers, beat) => {
-            const due = beats++ === 0
-              ? customers
-              : customers.filter(({ isLeftOver }) => isLeftOver);
-            return due.map(({ id }) => ({ id, atMs: beat.startMs }));
-          },
-        );
+        const division = createBossDivision(database, BEAT_SECONDS, () => {}, (customers, beat) => {
+          const due = beats++ === 0 ? customers : customers.filter(({ isUrgent }) => isUrgent);
+          return due.map(({ id }) => ({ id, atMs: beat.startMs }));
+        });
         opened.push({ division, database });
         await sql`update customers set last_sync = now(), last_error = null`;
         try {
@@ -160,15 +152,8 @@ for (const { name, start } of testDatabases) {
           const [first] = await division.take(1);
           await division.finish([first!]);
           await passToNextBeat();
-          const { counts } = await division.cut();
+          await division.cut();
           const left = ids.filter((id) => !first!.customerIds.includes(id));
-          assert.deepEqual(counts, {
-            due: left.length,
-            notDue: first!.customerIds.length,
-            waiting: 0,
-            inHand: 0,
-            leftOver: left.length,
-          });
           assert.deepEqual(customersOf(await takeAll(division)), left);
         } finally {
           await sql`update customers set last_sync = null`;
@@ -282,23 +267,18 @@ for (const { name, start } of testDatabases) {
 
     await check("consoles that go by other beats are told of, whoever cuts", async () => {
       const [one, other] = [open(), open(BEAT_SECONDS / 2)] as const;
-      const secondsOf = ({ otherRhythms }: Beat) => otherRhythms.map((other) => other.beatSeconds);
-      // What was left by consoles that may have ended says nothing.
-      assert.deepEqual(secondsOf(await one.cut()), []);
-      // Both beats begin at the same time.
+      assert.deepEqual((await one.cut()).otherBeatSeconds, []);
       await sql`
         update pgboss.job set singleton_on = 'epoch'::timestamp +
           floor(extract(epoch from now()) / ${BEAT_SECONDS / 2}) * ${
         BEAT_SECONDS / 2
       } * interval '1 s'
         where singleton_on is not null`;
-      assert.deepEqual(secondsOf(await other.cut()), []);
+      // Both beats begin at the same time.
+      assert.deepEqual((await other.cut()).otherBeatSeconds, [BEAT_SECONDS]);
       await passToNextBeat();
-      assert.deepEqual(secondsOf(await other.cut()), []);
-      assert.deepEqual(secondsOf(await one.cut()), [BEAT_SECONDS / 2]);
-      await passToNextBeat();
-      await one.cut();
-      assert.deepEqual(secondsOf(await other.cut()), [BEAT_SECONDS]);
+      assert.deepEqual((await other.cut()).otherBeatSeconds, [BEAT_SECONDS]);
+      assert.deepEqual((await one.cut()).otherBeatSeconds, [BEAT_SECONDS / 2]);
     });
 
     await check(

@@ -6,7 +6,7 @@ import process from "node:process";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SettingsError } from "../../src/program/errors.ts";
-import { readRunSettings, readSettings, warningsOf } from "../../src/program/settings.ts";
+import { readRunSettings, readSettings } from "../../src/program/settings.ts";
 import {
   mergeVariables,
   misspelt,
@@ -554,19 +554,5 @@ describe("secretsOf", () => {
       const variables = { SUPEROFFICE_CLIENT_SECRET: "the-secret", DATABASE_URL: databaseUrl };
       assert.deepEqual(secretsOf({ ...COMPLETE, ...variables }), secrets);
     });
-  }
-});
-
-test("an interval shorter than a poll's is said to do nothing", () => {
-  const warningsWith = (variables: Record<string, string>) =>
-    warningsOf(variables, readRunSettings(variables));
-  assert.match(
-    warningsWith({ TENANT_SECONDS: "5" })[0]!,
-    /^TENANT_SECONDS=5 does nothing: .* 15 s/,
-  );
-  for (
-    const variables of [{}, { TENANT_SECONDS: "15" }, { TENANT_SECONDS: "5", POLL_SECONDS: "5" }]
-  ) {
-    assert.deepEqual(warningsWith(variables), []);
   }
 });

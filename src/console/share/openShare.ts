@@ -39,8 +39,7 @@ export function openShare(
   const tellTrouble = (error: Error) =>
     log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
   const dueAt = tenantMs === beatMs ? undefined : createDueInBeat(beatMs, tenantMs);
-  const rhythm = { beatSeconds: beatMs / 1000, tenantSeconds: tenantMs / 1000 };
-  const division = createBossDivision(database, rhythm, tellTrouble, dueAt);
+  const division = createBossDivision(database, beatMs / 1000, tellTrouble, dueAt);
   const monotonicMs = () => performance.now();
   const share = createShare(division, load, beatMs, monotonicMs, stop, { explain, log });
   const backoff = createSharedBackoff(beatMs, database, { explain, log });

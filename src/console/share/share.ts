@@ -1,11 +1,5 @@
 import type { Logger } from "@logtape/logtape";
-import {
-  type Batch,
-  CLAIM_MS,
-  type CutCounts,
-  type Division,
-  type Rhythm,
-} from "../../database/division.ts";
+import { type Batch, CLAIM_MS, type Division } from "../../database/division.ts";
 import type { Customer } from "../../database/loadCustomers.ts";
 import { createHoldings, type Holding } from "./holdings.ts";
 import type { Memory } from "../memory.ts";
@@ -50,10 +44,7 @@ export function createShare(
   { explain, log }: { explain: (error: unknown) => Explanation; log: Logger },
 ): Share {
   const holdings = createHoldings();
-  const toldRhythms = new Set<string>();
-  let isIdleTold = false;
-  /** How many are due in this beat, where this console cut it. */
-  let dueHere: number | undefined;
+  const toldBeats = new Set<number>();
   let beat = -1;
   let beatEndsMs = -Infinity;
   let renewedMs = -Infinity;
@@ -67,11 +58,9 @@ export function createShare(
       beatEndsMs = monotonicMs() + beatMs;
       // Who is not known as finished is left out.
       await finish();
-      const { number, leftMs, otherRhythms, counts } = await division.cut();
+      const { number, leftMs, otherBeatSeconds } = await division.cut();
       beatEndsMs = monotonicMs() + leftMs;
-      otherRhythms.forEach(tellOtherRhythm);
-      dueHere = counts?.due;
-      if (counts !== undefined) tellCounts(counts);
+      otherBeatSeconds.forEach(tellOtherBeat);
       if (number !== beat) return void (beat = number);
       // This machine's clock was a little ahead.
       await nextBeat();
@@ -82,37 +71,13 @@ export function createShare(
     await sleep(beatEndsMs - monotonicMs(), stop);
   }
 
-  function tellOtherRhythm({ beatSeconds, tenantSeconds }: Rhythm): void {
-    const seconds = `POLL_SECONDS=${beatSeconds} and TENANT_SECONDS=${tenantSeconds}`;
-    if (toldRhythms.has(seconds)) return;
-    toldRhythms.add(seconds);
+  function tellOtherBeat(seconds: number): void {
+    if (toldBeats.has(seconds)) return;
+    toldBeats.add(seconds);
     log.warn(
-      "Another console shares the work with {seconds}, so that customers are called too often: set the same for all.",
+      "Another console shares the work with POLL_SECONDS={seconds}, so that customers are called too often: set the same for all.",
       { seconds },
     );
-  }
-
-  /** Once a beat, by the console that cut it. */
-  function tellCounts({ due, notDue, waiting, inHand, leftOver }: CutCounts): void {
-    const sentence = [
-      "Divided among the consoles: {due} customers are due",
-      leftOver > 0 && " ({leftOver} of them left over from the last beat)",
-      notDue > 0 && ", {notDue} not due",
-      waiting > 0 && ", {waiting} refused before and waiting",
-      inHand > 0 && ", {inHand} still in hand from before",
-    ].filter(Boolean).join("");
-    log.info(`${sentence}.`, { due, notDue, waiting, inHand, leftOver });
-  }
-
-  /** Once, until there is something to do again. */
-  function tellIdle(isIdle: boolean): void {
-    if (isIdle && !isIdleTold && dueHere !== 0) {
-      log.info(
-        "Nothing of this beat was left for this console, since others have done it or have it in hand; the next one begins in {seconds} s.",
-        { seconds: Math.max(1, Math.round((beatEndsMs - monotonicMs()) / 1000)) },
-      );
-    }
-    isIdleTold = isIdle;
   }
 
   async function finish(): Promise<void> {
@@ -200,16 +165,13 @@ export function createShare(
     nextBeat,
     async *customers() {
       await begin();
-      let isIdle = true;
       try {
         while (!stop.aborted && monotonicMs() < beatEndsMs) {
           await finish();
           const takenMs = monotonicMs();
           const batches = await division.take(WANTED);
-          if (batches.length > 0) {
-            isIdle = false;
-            yield* take(batches, takenMs);
-          } else if (await division.isUnfinished()) {
+          if (batches.length > 0) yield* take(batches, takenMs);
+          else if (await division.isUnfinished()) {
             // Perhaps whoever has it does not live any more.
             if (monotonicMs() - recoveredMs >= LOOK_MS) {
               await division.recover();
@@ -218,9 +180,8 @@ export function createShare(
             const awake = new AbortController();
             wake = () => awake.abort();
             await sleep(LOOK_MS / 4, stop, awake.signal);
-          } else break;
+          } else return;
         }
-        if (!stop.aborted) tellIdle(isIdle);
       } finally {
         await giveBack();
       }

@@ -5,13 +5,7 @@ import { createMemory, type Memory } from "../../../src/console/memory.ts";
 import { createPoll, type Poll } from "../../../src/console/poll.ts";
 import { createShare, type Share } from "../../../src/console/share/share.ts";
 import { createTurns } from "../../../src/console/turns/turns.ts";
-import {
-  type Batch,
-  CLAIM_MS,
-  type CutCounts,
-  type Division,
-  type Rhythm,
-} from "../../../src/database/division.ts";
+import { type Batch, CLAIM_MS, type Division } from "../../../src/database/division.ts";
 import type { Customer } from "../../../src/database/loadCustomers.ts";
 import { explain } from "../../../src/program/explain.ts";
 import { closeLog } from "../../../src/program/log.ts";
@@ -57,7 +51,7 @@ function createTable() {
   let lastId = 0;
   let lastBeat = 0;
   let batchSize = BATCH_SIZE;
-  let otherRhythms: Rhythm[] = [];
+  let otherBeatSeconds: number[] = [];
 
   function add(customerIds: string[], isRest = false): Job {
     const job = { claim: { id: `${++lastId}`, retryCount: 0 }, customerIds, isRest };
@@ -90,7 +84,6 @@ function createTable() {
         await before("cut");
         recover();
         const number = Math.floor(clock / BEAT_MS);
-        let counts: CutCounts | undefined;
         if (number > lastBeat) {
           lastBeat = number;
           jobs = jobs.filter(({ heldUntil }) => heldUntil !== undefined);
@@ -99,15 +92,8 @@ function createTable() {
           for (let from = 0; from < free.length; from += batchSize) {
             add(free.slice(from, from + batchSize));
           }
-          counts = {
-            due: free.length,
-            notDue: 0,
-            waiting: 0,
-            inHand: active.length - free.length,
-            leftOver: 0,
-          };
         }
-        return { number, leftMs: (number + 1) * BEAT_MS - clock, otherRhythms, counts };
+        return { number, leftMs: (number + 1) * BEAT_MS - clock, otherBeatSeconds };
       },
       async take(customers) {
         await before("take");
@@ -154,7 +140,7 @@ function createTable() {
   return {
     open,
     setBatchSize: (size: number) => void (batchSize = size),
-    setOtherRhythms: (rhythms: Rhythm[]) => void (otherRhythms = rhythms),
+    setOtherBeats: (seconds: number[]) => void (otherBeatSeconds = seconds),
     /** The customers that nobody has, and those that somebody has. */
     free: () => idsOf(jobs.filter(({ heldUntil }) => heldUntil === undefined)),
     held: () => idsOf(jobs.filter(({ heldUntil }) => heldUntil !== undefined)),
@@ -566,37 +552,17 @@ test("what was finished while the table did not answer is told later, and not do
   assert.deepEqual(begunInAll(), active);
 });
 
-test("consoles that go by other beats, or other intervals, are told of once", async () => {
+test("consoles that go by other beats are told of once", async () => {
   const own = open();
-  const rhythms = [[30, 30], [30, 30], [15, 60]].map(([beatSeconds = 0, tenantSeconds = 0]) => ({
-    beatSeconds,
-    tenantSeconds,
-  }));
-  table.setOtherRhythms(rhythms.slice(0, 2));
+  table.setOtherBeats([30, 30]);
   await own.beat();
   await passToNextBeat();
-  table.setOtherRhythms(rhythms);
+  table.setOtherBeats([30, 60]);
   await own.beat();
   const said = lines.filter(({ level }) => level === "warning").map(({ message }) => message);
   assert.equal(said.length, 2);
-  assert.match(said[0]!, /POLL_SECONDS=30 and TENANT_SECONDS=30, .*set the same for all/);
-  assert.match(said[1]!, /POLL_SECONDS=15 and TENANT_SECONDS=60, /);
-});
-
-test("the console that cuts a beat says what becomes of all customers; one for which nothing is left says so, once", async () => {
-  const [one, other] = [open(), open()] as const;
-  const told = (text: string) =>
-    lines.map(({ message }) => message).filter((message) => message.includes(text));
-  await one.beat();
-  assert.deepEqual(told("Divided among"), [
-    `Divided among the consoles: ${active.length} customers are due.`,
-  ]);
-  await other.beat();
-  await passToNextBeat();
-  await one.beat();
-  await other.beat();
-  assert.equal(told("Nothing of this beat").length, 1);
-  assert.equal(told("Divided among").length, 2);
+  assert.match(said[0]!, /POLL_SECONDS=30, .*set the same for all/);
+  assert.match(said[1]!, /POLL_SECONDS=60, /);
 });
 
 test("who leaves gives back what it has, tells what is finished, and closes", async () => {
@@ -617,7 +583,7 @@ test("who leaves while the table does not answer leaves all the same", async () 
   own.troubles.add("finish");
   await assert.rejects(own.beat(), /no answer to finish/);
   await own.share.leave();
-  assert.deepEqual(lines.map(({ level }) => level), ["info", "debug"]);
+  assert.deepEqual(lines.map(({ level }) => level), ["debug"]);
   assert.equal(own.asked.at(-1), "close");
 });
 
