@@ -52,15 +52,14 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   // Who is taken from the table, and what is remembered of whom.
   const load = (which: Which) =>
     loadCustomers(database, monotonicMs, { ...which, withLastWork: work !== undefined });
-  const tenantMs = once ? run.pollMs : run.tenantMs;
   const share = run.share && store
     ? (await import("./console/share/openShare.ts"))
-      .openShare({ ...run, tenantMs }, database, store, (ids) => load({ ids }), turns, surroundings)
+      .openShare(run, once, database, store, (ids) => load({ ids }), turns, surroundings)
     : undefined;
   const { pollMs, requestTimeoutMs } = run;
   const whole = createMemory(pollMs, requestTimeoutMs, loginHost, monotonicMs, share?.backoff);
   let memory = share?.noting(whole) ?? whole;
-  if (share === undefined && tenantMs > pollMs) {
+  if (share === undefined && !once && run.tenantMs > pollMs) {
     const { scheduled } = await import("./console/scheduled.ts");
     memory = scheduled(whole, run, stop, monotonicMs);
   }
@@ -96,14 +95,21 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
     : undefined;
   const progress = showProgress?.(async () => countCustomers(database, await findNamed?.()));
   const takeCalls = calls.takeCount;
-  const parts = { visit, takeNews, takeCalls, takeChange, settle: store?.settle, progress };
+  const settle = share && store
+    ? () => {
+      // Before the next beat is cut.
+      void results.write();
+      return store.settle();
+    }
+    : store?.settle;
+  const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
   const tellIfNobody = createNobody(log);
   const takeAll = createPoll(parts, turns, { ...around, explain, monotonicMs }, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
     pollBegins();
-    // The script's next run goes on from its last one.
-    if (work !== undefined) await results.write();
+    // The script's next run goes on from its last one, and a beat is cut by what stands in the rows.
+    if (work !== undefined || share !== undefined) await results.write();
     const pages = share?.customers() ?? tellIfNobody(load({ only: await findNamed?.() }));
     return await takeAll(store?.filled(pages) ?? pages);
   };

@@ -20,6 +20,11 @@ export interface Job {
   };
 }
 
+/** A job as it is found. */
+interface FoundJob extends Job {
+  createdOn: Date;
+}
+
 interface Through {
   db?: BossDatabase;
 }
@@ -49,7 +54,7 @@ export interface Boss {
     jobs: Attempt[] | string[],
     options?: Through,
   ): Promise<{ affected: number }>;
-  findJobs(name: string, options: Through & { limit: number }): Promise<Job[]>;
+  findJobs(name: string, options: Through & { limit: number }): Promise<FoundJob[]>;
   supervise(name: string): Promise<void>;
 }
 
@@ -61,7 +66,8 @@ interface Package {
 /** The version that this was tried with. */
 export const PG_BOSS = "pg-boss@12.38.0";
 
-const SCHEMA = "pgboss";
+/** Where its tables are. */
+export const SCHEMA = "pgboss";
 
 /** The package is not there, or is another one than expected. */
 export class PgBossMissingError extends Error {
