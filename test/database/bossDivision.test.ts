@@ -389,6 +389,8 @@ for (const { name, start } of testDatabases) {
         assert.deepEqual(batch!.customerIds, own!.customerIds);
         const rest = await other.divide(batch!, batch!.customerIds.slice(0, 1), []);
         assert.equal(rest!.customerIds.length, 1);
+        const rests = await sql`select id from pgboss.job where name = 'superoffice-rests'`;
+        assert.deepEqual(rests.map(({ id }) => id), [rest!.claim.id]);
         assert.deepEqual(customersOf(await takeAll(other)), [kept]);
       },
     );
