@@ -57,11 +57,15 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   const load = (which: Which) =>
     loadCustomers(database, monotonicMs, { ...which, withLastWork: work !== undefined });
   const { pollMs, requestTimeoutMs } = run;
-  const intervals = { pollMs, tenantMs: once ? pollMs : run.tenantMs };
   const taking = run.share
     ? (await import("./console/share/openShare.ts"))
-      .openShare(intervals, database, store, (ids) => load({ ids }), turns, surroundings)
-    : await openAlone(intervals, load, monotonicMs, surroundings);
+      .openShare(run, once, database, store, (ids) => load({ ids }), turns, surroundings)
+    : await openAlone(
+      { pollMs, tenantMs: once ? pollMs : run.tenantMs },
+      load,
+      monotonicMs,
+      surroundings,
+    );
   // Where others reach it: SuperOffice with its notifications, who supervises it, the other consoles.
   const send = heeding(createHttpClient(giveUp, run.requestTimeoutMs, run.proxies));
   const isReached = !once && (run.share || run.notificationsAt || run.healthAt);
@@ -111,13 +115,20 @@ await runProgram(async ({ run, target, work, customers, once }, surroundings) =>
   // Take the customers, and visit each.
   const progress = showProgress?.(async () => countCustomers(database, await findNamed()));
   const takeCalls = calls.takeCount;
-  const parts = { visit, takeNews, takeCalls, takeChange, settle: store.settle, progress };
+  // A beat is cut by what stands in the rows.
+  const settle = run.share
+    ? () => {
+      void results.write();
+      return store.settle();
+    }
+    : store.settle;
+  const parts = { visit, takeNews, takeCalls, takeChange, settle, progress };
   const takeAll = createPoll(parts, turns, { ...around, explain, monotonicMs }, stop);
   const poll = async () => {
     if (await takeNewSettings()) memory.tryAll();
     pollBegins();
-    // The script's next run goes on from its last one.
-    if (work !== undefined) await results.write();
+    // The script's next run goes on from its last one, and a beat is cut by what stands in the rows.
+    if (work !== undefined || run.share) await results.write();
     return await takeAll(store.filled(taking.customers(await findNamed())));
   };
 

@@ -7,6 +7,7 @@ import {
   RevokedError,
   TenantNotRunningError,
 } from "../superoffice/errors.ts";
+import type { CutCounts } from "../database/division.ts";
 import type { Customer } from "../database/loadCustomers.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
 
@@ -14,8 +15,11 @@ import { type Backoff, createBackoff } from "./backoff.ts";
 export interface Memory {
   /** When a customer is to be called in this poll: at once where it is undefined, and not at all when it is not due. */
   momentOf(customer: Customer): Promise<void> | "notDue" | undefined;
-  /** Takes a customer in hand, unless an earlier poll still has it, or it was refused and it is too early to try again. */
-  take(customer: Customer): "taken" | "stillInHand" | "waiting";
+  /**
+   * Takes a customer in hand, unless an earlier poll still has it, it was refused and it is too early to try again, or it is
+   * another console's meanwhile.
+   */
+  take(customer: Customer): "taken" | "stillInHand" | "waiting" | "elsewhere";
   /** Says that a customer is in hand no more, and whether it was begun: it is not where a stop came before its turn. */
   giveBack(customer: Customer, wasBegun: boolean): void;
   /** Whether its trouble takes time, while others have none. */
@@ -42,6 +46,18 @@ export interface Roll {
   isHere(customer: Customer): void;
   /** Says that all were there who are; the others are forgotten. */
   complete(): void;
+  /** What there is to tell of the beat, where consoles share the work. */
+  beat?(): BeatSummary;
+}
+
+/** What a console that shares the work has to tell of a beat. */
+export interface BeatSummary {
+  /** What became of the active customers when this console cut the beat; undefined where another did. */
+  counts?: CutCounts | undefined;
+  /** Whether all of it was done, the next beat or a stop came first, or others had done it when this console came. */
+  end: "done" | "cameFirst" | "stopped" | "othersDidIt";
+  /** How long it is to the next one. */
+  nextBeatSeconds: number;
 }
 
 /** Trouble that takes longer than this keeps others waiting. */

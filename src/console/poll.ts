@@ -1,4 +1,5 @@
 import type { Logger } from "@logtape/logtape";
+import type { CutCounts } from "../database/division.ts";
 import type { Customer } from "../database/loadCustomers.ts";
 import type { Concurrency } from "./turns/concurrency.ts";
 import type { SharedTrouble } from "./heldBack.ts";
@@ -27,6 +28,9 @@ const NOBODY = {
   stillInHand: 0,
   waiting: 0,
 };
+
+/** What is counted where there are any. */
+type Rare = "notDue" | "elsewhere" | "notBegun" | "leftOver";
 
 /** What a poll does. */
 export interface PollParts {
@@ -67,12 +71,18 @@ export function createPoll(
 ): Poll {
   async function poll(pages: AsyncIterable<Customer[]>): Promise<StartedPoll> {
     const startedAt = monotonicMs();
-    const counts: typeof NOBODY & { notDue?: number } = { ...NOBODY };
+    const counts: typeof NOBODY & Pick<PollSummary, Rare> = { ...NOBODY };
     const givenUp: string[] = [];
     const inHand = new Set<Promise<void>>();
     const roll = memory.callRoll();
     let complete = true;
+    let wasStopped = stop.aborted;
+    let isStopped = false;
     progress?.begin();
+
+    function countOne(what: Rare, customers = 1): void {
+      counts[what] = (counts[what] ?? 0) + customers;
+    }
 
     async function visitInTurn(
       customer: Customer,
@@ -81,7 +91,7 @@ export function createPoll(
       const own = await turn;
       const begins = !stop.aborted;
       try {
-        if (!begins) return;
+        if (!begins) return void countOne("notBegun");
         const outcome = await visit(customer);
         counts[outcome]++;
         if (outcome === "workFailed") counts.loggedOn++;
@@ -98,8 +108,9 @@ export function createPoll(
     async function take(customer: Customer): Promise<void> {
       roll.isHere(customer);
       const moment = memory.momentOf(customer);
-      if (moment === "notDue") return void (counts.notDue = (counts.notDue ?? 0) + 1);
+      if (moment === "notDue") return countOne("notDue");
       const taken = memory.take(customer);
+      if (taken === "elsewhere") return countOne("elsewhere");
       if (taken !== "taken") return void counts[taken]++;
       const isSlow = memory.isSlow(customer);
       const takeTurn = () => turns.take(customer.contextIdentifier, isSlow);
@@ -113,11 +124,14 @@ export function createPoll(
 
     try {
       for await (const page of pages) {
+        // Whoever comes in a page after the stop is one of others of whom nobody knows how many they are.
+        isStopped = wasStopped && page.length > 0;
+        if (isStopped) break;
         for (const customer of page) {
-          if (stop.aborted) break;
-          await take(customer);
+          if (stop.aborted) countOne("notBegun");
+          else await take(customer);
         }
-        if (stop.aborted) break;
+        wasStopped = stop.aborted;
       }
       if (!stop.aborted) roll.complete();
     } catch (error) {
@@ -125,17 +139,28 @@ export function createPoll(
       log.error("{problem}. {remedy} [{code}]", { ...explain(error) });
     }
 
+    /** Those who fall to no console. */
+    function addBeat({ notDue, waiting, inHand, leftOver }: CutCounts): void {
+      if (notDue > 0) countOne("notDue", notDue);
+      if (leftOver > 0) countOne("leftOver", leftOver);
+      counts.waiting += waiting;
+      counts.stillInHand += inHand;
+    }
+
     async function finish(): Promise<PollSummary> {
       await Promise.all(inHand);
       await settle();
       progress?.end();
       const durationMs = Math.round(monotonicMs() - startedAt);
+      const beat = roll.beat?.();
+      if (beat?.counts !== undefined) addBeat(beat.counts);
       const summary = { ...counts, calls: takeCalls(), complete, durationMs };
       tellWhatAllAreRefusedFor(summary);
       const change = takeChange();
-      log.info(sentenceOf(summary, givenUp, change), {
+      log.info(sentenceOf(summary, { givenUp, isStopped, beat, change }), {
         ...summary,
         ...(change && { concurrency: change.concurrency }),
+        ...(beat?.end === "othersDidIt" && { nextBeatSeconds: beat.nextBeatSeconds }),
       });
       return summary;
     }

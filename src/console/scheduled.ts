@@ -1,7 +1,7 @@
 import type { Customer } from "../database/loadCustomers.ts";
 import { createAlarm } from "./alarm.ts";
+import { countsAfterCall, countsAfterSync, dueIn, wasChanged } from "./due.ts";
 import type { Memory } from "./memory.ts";
-import { nextMoment } from "./schedule.ts";
 
 /** What is known of a customer; little, since there may be a hundred thousand. */
 interface Known {
@@ -9,8 +9,8 @@ interface Known {
   seenIn: number;
   /** What tells its row's context identifier and token from others. */
   row: number;
-  /** Until when its moments were looked at, by the database's clock. */
-  untilMs: number;
+  /** From when on its moments count, by the database's clock: those before were looked at, or a call stands for them. */
+  fromMs: number;
   /** Whether it is to be called at the next poll, whatever its moment. */
   isOwed: boolean;
   /** Whether it is in hand and no success yet. */
@@ -34,8 +34,8 @@ const MOST_AT_START = 10;
 
 /**
  * Has each customer called at its own moment, which comes every `tenantMs`. It is called at once where it is new, its row changed,
- * or somebody cleared its error; and at the next poll as long as its last try was no success. At the process's start all
- * wait for their moments, since a restart is no news.
+ * or somebody cleared its error; and at the next poll as long as its last try was no success. Such a call stands for the moments of
+ * an interval. At the process's start all wait for their moments, since a restart is no news.
  *
  * @param stop ends the waiting
  * @param monotonicMs a clock in milliseconds that is never set back
@@ -54,12 +54,12 @@ export function scheduled(
   let leftAtStart = MOST_AT_START;
 
   /** Whether it is to be called now, whatever its moment. */
-  function isUrgent(customer: Customer, known: Known, row: number): boolean {
-    const wasCleared = known.hadError && !customer.hasError;
-    if (wasCleared) known.hadError = false;
-    const isChanged = known.row !== row;
+  function isUrgent({ hasError }: Customer, known: Known, row: number): boolean {
+    const before = { row: known.row, hasError: known.hadError };
+    const isChanged = wasChanged(before, { row, hasError }, false);
+    known.hadError &&= hasError;
     known.row = row;
-    return known.isOwed || isChanged || wasCleared;
+    return known.isOwed || isChanged;
   }
 
   /** Whether one that was not there before is called now. */
@@ -68,20 +68,20 @@ export function scheduled(
   }
 
   function momentOf(customer: Customer): Promise<void> | "notDue" | undefined {
-    const { id, databaseAheadMs, hasError } = customer;
+    const { id, databaseAheadMs, hasError, lastSync } = customer;
     const row = hashOf(customer);
-    const nowMs = Math.floor(databaseAheadMs + startedMs);
+    const startMs = Math.floor(databaseAheadMs + startedMs);
+    const endMs = Math.floor(startMs + pollMs);
     let known = customers.get(id);
     let isNow: boolean;
     if (known === undefined) {
       isNow = isCalledFirst(customer);
-      // At the start it stands for the call of the interval that begins.
-      const untilMs = isNow && !isAnyComplete ? nowMs + tenantMs : nowMs;
+      const lastSyncMs = lastSync && lastSync.getTime();
       // Field by field: one made of others takes three times the memory.
       known = {
         seenIn: polls,
         row,
-        untilMs,
+        fromMs: Math.max(startMs, countsAfterSync(lastSyncMs, endMs, tenantMs, pollMs)),
         isOwed: false,
         isTried: false,
         isMissed: false,
@@ -91,13 +91,13 @@ export function scheduled(
     } else {
       isNow = isUrgent(customer, known, row);
       // The database's clock was set back.
-      if (known.untilMs > nowMs + tenantMs + pollMs) known.untilMs = nowMs;
+      if (known.fromMs > startMs + tenantMs + pollMs) known.fromMs = startMs;
     }
-    const momentMs = nextMoment(id, known.untilMs, tenantMs);
-    known.untilMs = Math.max(known.untilMs, Math.floor(nowMs + pollMs));
+    const atMs = dueIn(id, isNow, { fromMs: known.fromMs, startMs, endMs }, tenantMs);
+    known.fromMs = Math.max(known.fromMs, isNow ? countsAfterCall(startMs, tenantMs) : endMs);
     known.seenIn = polls;
-    if (!isNow && momentMs >= known.untilMs) return "notDue";
-    const waitMs = momentMs - databaseAheadMs - monotonicMs();
+    if (atMs === undefined) return "notDue";
+    const waitMs = atMs - databaseAheadMs - monotonicMs();
     return isNow || waitMs <= 0 ? undefined : waitFor(waitMs);
   }
 

@@ -1,8 +1,18 @@
 // The division of customers on pg-boss, the Postgres job queue.
 import type postgres from "postgres";
 import { type Database, DatabaseError } from "./connection.ts";
-import type { BeatWindow, CutCustomer, DueCustomer } from "./division.ts";
-import { type Batch, batchSizeFor, type Beat, CLAIM_MS, type Division } from "./division.ts";
+import type {
+  Batch,
+  Beat,
+  BeatWindow,
+  Carried,
+  CutCounts,
+  CutCustomer,
+  Decide,
+  Division,
+  Rhythm,
+} from "./division.ts";
+import { batchSizeFor, CLAIM_MS } from "./division.ts";
 import { isLeftAlone } from "./refusals.ts";
 import {
   type Boss,
@@ -10,6 +20,7 @@ import {
   bossDatabase,
   explainShareError,
   type Job,
+  SCHEMA,
   startBoss,
 } from "./pgBoss.ts";
 
@@ -26,11 +37,16 @@ const GONE = ["3F000", "42P01", "42883"];
 /** Longer than one may wait for a lock. */
 const TRANSACTION_MS = 8000;
 
+/** So long before a beat's end the last of its customers are called, so that all can be done. */
+const SPARE_MS = 1000;
+
 /** What a beat's job holds. */
-interface BeatData {
-  beatSeconds: number;
+interface BeatData extends Rhythm {
   number: number;
+  carried?: Carried;
 }
+
+const NOTHING: Carried = { called: [], missed: [] };
 
 /** A job ends when its console says so or dies: not by its age. */
 const OPTIONS = {
@@ -45,18 +61,19 @@ const OPTIONS = {
  * is a job that is active. It connects when it is first used.
  *
  * @param tellTrouble is told of what goes wrong where nobody waits
- * @param dueAt gives those who are due in a beat, in the order of their moments
  */
 export function createBossDivision(
   database: Database,
-  beatSeconds: number,
+  { beatSeconds, tenantSeconds }: Rhythm,
   tellTrouble: (error: Error) => void,
-  dueAt: (customers: CutCustomer[], beat: BeatWindow) => DueCustomer[] = all,
+  decide: Decide = all,
 ): Division {
   let starting: Promise<Boss> | undefined;
   /** How many customers one has, as far as is known. */
   let batchSize = 250;
   let mostAtOnce = 1;
+  /** When it asked first, by the database's clock. */
+  let startedMs = Infinity;
 
   async function start(): Promise<Boss> {
     const boss = await startBoss(database, tellTrouble);
@@ -126,29 +143,43 @@ export function createBossDivision(
     boss: Boss,
     db: BossDatabase,
     transaction: postgres.TransactionSql,
+    owedIds: string[],
   ): Promise<Beat> {
     const [{ seconds }] = await transaction<[{ seconds: number }]>`
       select extract(epoch from now())::float8 as seconds`;
+    startedMs = Math.min(startedMs, seconds * 1000);
     const number = Math.floor(seconds / beatSeconds);
-    const data = { beatSeconds, number };
+    const data: BeatData = { beatSeconds, tenantSeconds, number };
     // Of those who send one for the same beat, one wins, and the others wait until it has cut.
     const beatId = await boss.send(BEATS, data, { singletonSeconds: beatSeconds, db });
     const leftMs = ((number + 1) * beatSeconds - seconds) * 1000;
-    const beats = await boss.findJobs(BEATS, { limit: ALL, db });
-    const known = beats.map(({ data }) => data as unknown as typeof data & BeatData);
-    const otherBeatSeconds = known.map(({ beatSeconds }) => beatSeconds)
-      .filter((seconds) => seconds !== beatSeconds);
+    const beats = (await boss.findJobs(BEATS, { limit: ALL, db }))
+      .map(({ id, createdOn, data }) => ({ id, createdOn, ...data as unknown as BeatData }));
+    const otherRhythms = beats.filter((other) =>
+      // What is older was left by consoles that may have ended, or been given other settings.
+      other.createdOn.getTime() > startedMs &&
+      (other.beatSeconds !== beatSeconds || other.tenantSeconds !== tenantSeconds)
+    );
+    let counts: CutCounts | undefined;
     if (beatId !== null) {
       const earlier = beats.map(({ id }) => id).filter((id) => id !== beatId);
       if (earlier.length > 0) await boss.deleteJob(BEATS, earlier, { db });
-      const own = known.filter((beat) => beat.beatSeconds === beatSeconds && beat.number < number);
-      const last = Math.max(...own.map((beat) => beat.number));
+      const last = beats.filter((beat) => beat.beatSeconds === beatSeconds && beat.number < number)
+        .sort((one, other) => one.number - other.number).at(-1);
       // Of beats that nobody cut, such as while the database was away, nobody is left out.
-      const from = last === -Infinity ? number : last + 1;
+      const from = last === undefined ? number : last.number + 1;
       const beat = { fromMs: from * beatSeconds * 1000, startMs: number * beatSeconds * 1000 };
-      await cut(boss, db, transaction, beat);
+      const cutFrom = last?.carried ?? NOTHING;
+      const { carried, ...others } = await cut(boss, db, transaction, beat, cutFrom, owedIds);
+      counts = others;
+      if (carried.called.length + carried.missed.length > 0) {
+        await transaction`
+          update ${transaction(SCHEMA)}.job
+          set data = ${transaction.json({ ...data, carried } as never)}
+          where name = ${BEATS} and id = ${beatId}`;
+      }
     }
-    return { number, leftMs, otherBeatSeconds };
+    return { number, leftMs, otherRhythms, counts };
   }
 
   async function cut(
@@ -156,8 +187,10 @@ export function createBossDivision(
     db: BossDatabase,
     transaction: postgres.TransactionSql,
     beat: BeatWindow,
-  ): Promise<void> {
-    const inHand: string[] = [];
+    carriedBefore: Carried,
+    owedIds: string[],
+  ): Promise<CutCounts & { carried: Carried }> {
+    const inHand = new Set<string>();
     const leftOver = new Set<string>();
     for (const name of [BATCHES, RESTS]) {
       // What the last beat left would hold this one up. Taken before it is removed, so that nobody else takes it meanwhile.
@@ -165,38 +198,54 @@ export function createBossDivision(
       await remove(boss, name, left, db);
       for (const { data } of left) data.customerIds.forEach((id) => leftOver.add(id));
       const taken = await boss.findJobs(name, { limit: ALL, db });
-      inHand.push(...taken.flatMap(({ data }) => data.customerIds));
+      for (const { data } of taken) data.customerIds.forEach((id) => inHand.add(id));
     }
-    const customers = await transaction<CutCustomer[]>`
-      select id, hashtext(concat_ws(' ', context_identifier, system_user_token, last_error is null)) as row,
-        last_sync is null or last_error is not null as "isUrgent"
+    const owed = new Set(owedIds);
+    const rows = await transaction<Omit<CutCustomer, "isLeftOver" | "isInHand">[]>`
+      select id, hashtext(concat_ws(' ', context_identifier, system_user_token)) as row,
+        last_error is not null as "hasError", (extract(epoch from last_sync) * 1000)::float8 as "lastSyncMs",
+        ${isLeftAlone(transaction as never)} as "isWaiting"
       from customers
-      where is_active and not ${isLeftAlone(transaction as never)}
-        and id not in (select value::bigint from jsonb_array_elements_text(${
-      database.json(inHand)
-    }))
+      where is_active
       order by id`;
-    for (const customer of customers) customer.isUrgent ||= leftOver.has(customer.id);
-    const due = dueAt(customers, beat);
+    const customers = rows.map((row) => ({
+      ...row,
+      isLeftOver: leftOver.has(row.id) || owed.has(row.id),
+      isInHand: inHand.has(row.id),
+    }));
+    const { due, carried } = decide(customers, beat, carriedBefore);
     const size = batchSizeFor(due.length);
     const most = Math.ceil(due.length / size / 16);
+    const beatMs = beatSeconds * 1000;
+    const latestMs = beat.startMs + beatMs - Math.min(SPARE_MS, beatMs / 4);
     const jobs = [];
     for (let from = 0; from < due.length; from += size) {
       const some = due.slice(from, from + size);
       const customerIds = some.map(({ id }) => id);
       jobs.push({
         data: { customerIds, size, most },
-        startAfter: new Date(some[0]!.atMs).toISOString(),
+        startAfter: new Date(Math.min(some[0]!.atMs, latestMs)).toISOString(),
       });
     }
     if (jobs.length > 0) await boss.insert(BATCHES, jobs, { db });
+    const active = customers.length;
+    const inHandNow = customers.filter(({ isInHand }) => isInHand).length;
+    const waiting = customers.filter(({ isInHand, isWaiting }) => isWaiting && !isInHand).length;
+    return {
+      carried,
+      due: due.length,
+      notDue: active - due.length - inHandNow - waiting,
+      waiting,
+      inHand: inHandNow,
+      leftOver: due.filter(({ id }) => leftOver.has(id)).length,
+    };
   }
 
   return {
-    async cut() {
+    async cut(owedIds = []) {
       // Before, since what nobody renews belongs to somebody else in this beat.
       await this.recover();
-      return await together(cutIfFirst);
+      return await together((boss, db, transaction) => cutIfFirst(boss, db, transaction, owedIds));
     },
     take: (customers) =>
       asked(async (boss) => {
@@ -238,9 +287,13 @@ export function createBossDivision(
         await boss.insert(RESTS, [{ id, data: { customerIds: keptIds, size: 1, most: 1 } }], {
           db,
         });
-        // Nobody else sees it before it is taken. What comes along was left by a console that died: the next cut has it.
+        // Nobody else sees it before it is taken. What comes along was left by a console that died: whoever is free takes it.
         const jobs = await boss.fetch(RESTS, { batchSize: ALL, db });
-        await remove(boss, RESTS, jobs.filter((job) => job.id !== id), db);
+        const others = jobs.filter((job) => job.id !== id);
+        await remove(boss, RESTS, others, db);
+        if (others.length > 0) {
+          await boss.insert(BATCHES, others.map(({ data }) => ({ data })), { db });
+        }
         const job = jobs.find((job) => job.id === id);
         return job && toBatch(job, true);
       }),
@@ -251,8 +304,10 @@ export function createBossDivision(
   };
 }
 
-function all(customers: CutCustomer[], { startMs }: BeatWindow): DueCustomer[] {
-  return customers.map(({ id }) => ({ id, atMs: startMs }));
+function all(customers: CutCustomer[], { startMs }: BeatWindow, carried: Carried) {
+  const due = customers.filter(({ isInHand, isWaiting }) => !isInHand && !isWaiting)
+    .map(({ id }) => ({ id, atMs: startMs }));
+  return { due, carried };
 }
 
 async function remove(boss: Boss, name: string, jobs: Job[], db: BossDatabase): Promise<void> {

@@ -8,13 +8,20 @@ export interface Batch {
   customerIds: string[];
 }
 
-/** A customer as a beat is cut. */
+/** An active customer as a beat is cut. */
 export interface CutCustomer {
   id: string;
-  /** The same for the same context identifier and token, with or without an error, and for others hardly ever. */
+  /** The same for the same context identifier and token, and for others hardly ever. */
   row: number;
-  /** Whether it was never logged on to, failed the last time, or was left over from the last beat. */
-  isUrgent: boolean;
+  hasError: boolean;
+  /** When it was last logged on to, by the database's clock; null before the first time. */
+  lastSyncMs: number | null;
+  /** Whether it was due in the last beat, and nobody took it, or it was held back with all others. */
+  isLeftOver: boolean;
+  /** Whether a console has it yet, so that it is left out. */
+  isInHand: boolean;
+  /** Whether it was refused, and it is too early to try it again, so that it is left out. */
+  isWaiting: boolean;
 }
 
 /** One that is to be worked on in the beat. */
@@ -31,20 +38,57 @@ export interface BeatWindow {
   fromMs: number;
 }
 
+/** What those who cut beats tell each other, from one to the next. */
+export interface Carried {
+  /** Whose call was one at once, since its row was new or changed; what told the row from others, and when the beat began. */
+  called: [id: string, row: number, atMs: number][];
+  /** The ids of those that were in hand when they were due. */
+  missed: string[];
+}
+
+/** Says who of the active customers is due in a beat, in the order of their moments, and what the next one is to know. */
+export type Decide = (
+  customers: CutCustomer[],
+  beat: BeatWindow,
+  carried: Carried,
+) => { due: DueCustomer[]; carried: Carried };
+
+/** What becomes of the active customers in a beat, when it is cut; each stands in one of these numbers. */
+export interface CutCounts {
+  due: number;
+  notDue: number;
+  waiting: number;
+  inHand: number;
+  /** How many of the due ones were due before, and left over. */
+  leftOver: number;
+}
+
+/** What a console has that shares the work, in seconds. */
+export interface Rhythm {
+  beatSeconds: number;
+  tenantSeconds: number;
+}
+
 /** A beat, by the database's clock. */
 export interface Beat {
   /** Counted from 1970. */
   number: number;
   /** How long it goes on yet, in milliseconds. */
   leftMs: number;
-  /** Other beats than this console's that consoles have gone by lately, in seconds. */
-  otherBeatSeconds: number[];
+  /** Of consoles that have cut beats since this one was started, and have another rhythm. */
+  otherRhythms: Rhythm[];
+  /** Undefined where another console has cut it. */
+  counts: CutCounts | undefined;
 }
 
 /** How consoles divide the customers. What it does throws `DatabaseError`. */
 export interface Division {
-  /** Sees to it that the customers of this beat are divided: does it, or waits for the console that does. */
-  cut(): Promise<Beat>;
+  /**
+   * Sees to it that the customers of this beat are divided: does it, or waits for the console that does.
+   *
+   * @param owedIds those that are due whatever their moments, where it does
+   */
+  cut(owedIds?: string[]): Promise<Beat>;
   /** Takes batches that nobody has, of about so many customers together, where there are any. */
   take(customers: number): Promise<Batch[]>;
   /** Renews claims; gives those that others have meanwhile. */

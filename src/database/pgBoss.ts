@@ -21,6 +21,11 @@ export interface Job {
   };
 }
 
+/** A job as it is found. */
+interface FoundJob extends Job {
+  createdOn: Date;
+}
+
 interface Through {
   db?: BossDatabase;
 }
@@ -50,7 +55,7 @@ export interface Boss {
     jobs: Attempt[] | string[],
     options?: Through,
   ): Promise<{ affected: number }>;
-  findJobs(name: string, options: Through & { limit: number }): Promise<Job[]>;
+  findJobs(name: string, options: Through & { limit: number }): Promise<FoundJob[]>;
   supervise(name: string): Promise<void>;
 }
 
@@ -62,7 +67,8 @@ interface Package {
 /** The version that this was tried with. */
 export const PG_BOSS = "pg-boss@12.38.0";
 
-const SCHEMA = "pgboss";
+/** Where its tables are. */
+export const SCHEMA = "pgboss";
 const REMEDY =
   "Have a database administrator run what this prints: npm run --silent customers -- share-sql";
 

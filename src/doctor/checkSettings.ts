@@ -39,7 +39,7 @@ export function checkRuntime(versions: Record<string, string | undefined>): Find
 /**
  * Checks every setting but the key itself, and gives those that are right, so that what needs no other can be checked.
  *
- * @param warnings what is to be said of them beside
+ * @param warnings what is to be said of them beside; it is given more
  * @param needsKey whether the settings have to name a private key
  */
 export async function* checkSettings(
@@ -47,7 +47,7 @@ export async function* checkSettings(
   warnings: string[],
   needsKey: boolean,
 ): AsyncGenerator<Finding, InspectedSettings> {
-  const settings = inspectSettings(variables);
+  const settings = inspectSettings(variables, warnings);
   const faultOfKey = namesKey(variables) || needsKey ? faultOfKeyNames(variables) : undefined;
   const faults = [...settings.faults, ...(faultOfKey === undefined ? [] : [faultOfKey])];
   if (faults.length > 0) {

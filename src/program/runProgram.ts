@@ -121,7 +121,7 @@ export async function runProgram(service: Service): Promise<never> {
       const takeNewSettings = await followSettings(own, variables, target, secrets, log);
       return await serve({ run, target, work: loadedWork, customers, once }, log, takeNewSettings);
     }
-    const run = readRunSettings({ LOG_LEVEL: "debug", ...variables });
+    const run = readRunSettings({ LOG_LEVEL: "debug", ...variables }, warnings);
     await findWhatSharingNeeds(run, customers);
     const log = await openOwnLog(run);
     log.info(
@@ -185,8 +185,11 @@ export async function runProgram(service: Service): Promise<never> {
     const way = proxy === undefined ? "" : " through the proxy {proxy}";
     const atOnce = run.concurrency === "auto"
       ? "32 to 512 tenants at once, as the beat needs"
+      : run.concurrency === 1
+      ? "one tenant at a time"
       : "at most {concurrency} tenants at once";
-    log.info(`Logging on at {loginUrl}${way}, ${often}, ${atOnce}.`, {
+    const shared = run.share ? ", sharing the work with other consoles" : "";
+    log.info(`Logging on at {loginUrl}${way}, ${often}${shared}, ${atOnce}.`, {
       loginUrl: target.loginUrl,
       ...(proxy !== undefined && { proxy }),
       seconds: run.pollMs / 1000,

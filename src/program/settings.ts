@@ -164,10 +164,23 @@ export const targetSchema = z.object({
   ),
 });
 
-/** Reads how to run. Throws {@link SettingsError} with every fault. */
-export function readRunSettings(variables: Variables): RunSettings {
+/**
+ * Reads how to run. Throws {@link SettingsError} with every fault.
+ *
+ * @param warnings is given what has no effect
+ */
+export function readRunSettings(variables: Variables, warnings: string[] = []): RunSettings {
   const { success, data, error } = runSchema.safeParse(variables);
   if (!success) throw new SettingsError(faultsOf(error));
+  if (data.TENANT_SECONDS > 0 && data.TENANT_SECONDS < data.POLL_SECONDS) {
+    warnings.push(
+      `TENANT_SECONDS=${
+        data.TENANT_SECONDS / 1000
+      } has no effect, since it is less than POLL_SECONDS (${
+        data.POLL_SECONDS / 1000
+      }): customers are called at each poll. To call them more often set POLL_SECONDS.`,
+    );
+  }
   return {
     pollMs: data.POLL_SECONDS,
     tenantMs: Math.max(data.POLL_SECONDS, Math.round(data.TENANT_SECONDS)),
@@ -210,8 +223,15 @@ export interface InspectedSettings {
   faults: string[];
 }
 
-/** Reads every setting but the private key, right or wrong. */
-export function inspectSettings(variables: Variables): InspectedSettings {
+/**
+ * Reads every setting but the private key, right or wrong.
+ *
+ * @param warnings is given what has no effect
+ */
+export function inspectSettings(
+  variables: Variables,
+  warnings: string[] = [],
+): InspectedSettings {
   const run = runSchema.safeParse(variables);
   const target = targetSchema.safeParse(variables);
   const one = (name: keyof typeof targetSchema.shape) =>
@@ -222,7 +242,7 @@ export function inspectSettings(variables: Variables): InspectedSettings {
   const wrong = run.error?.issues.map(({ path }) => path[0]) ?? [];
   const others = Object.entries(variables).filter(([name]) => !wrong.includes(name));
   return {
-    run: readRunSettings(Object.fromEntries(others)),
+    run: readRunSettings(Object.fromEntries(others), warnings),
     databaseUrl: one("DATABASE_URL"),
     loginUrl: one("SUPEROFFICE_LOGIN_URL") ??
       (isLoginUrlRight && environment ? `https://${environment}.superoffice.com` : undefined),
@@ -235,7 +255,7 @@ export function inspectSettings(variables: Variables): InspectedSettings {
  * Reads how to run and what to run against, and imports the private key.
  * Throws {@link SettingsError} with every fault, and never a secret's value.
  *
- * @param warnings what explains a fault, perhaps: it is told beside them
+ * @param warnings what explains a fault, perhaps: it is told beside them; it is given what has no effect
  * @param keyText what the key file holds, where somebody else read it
  */
 export async function readSettings(
@@ -243,7 +263,7 @@ export async function readSettings(
   warnings: string[] = [],
   keyText?: string,
 ): Promise<{ run: RunSettings; target: Target }> {
-  const { run, databaseUrl, loginUrl, clientSecret, faults } = inspectSettings(variables);
+  const { run, databaseUrl, loginUrl, clientSecret, faults } = inspectSettings(variables, warnings);
   const keyFault = faultOfKeyNames(variables);
   const key = keyFault === undefined
     ? await readKey(variables, keyText).catch((error) => {

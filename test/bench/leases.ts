@@ -66,7 +66,7 @@ export function createLeases(sql: postgres.Sql, beatSeconds: number): Division {
             insert into leases (customers)
             select value from jsonb_array_elements(${transaction.json(batches)})`;
         }
-        return { number, leftMs, otherBeatSeconds: [] };
+        return { number, leftMs, otherRhythms: [], counts: undefined };
       });
     },
     async take(customers) {

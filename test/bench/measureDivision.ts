@@ -40,14 +40,16 @@ export async function measureDivision(
     const client = kind === "leases"
       ? postgres(databaseUrl, { max: 10, onnotice: () => {} })
       : undefined;
-    const division = client
-      ? createLeases(client, BEAT_SECONDS)
-      : createBossDivision(database, BEAT_SECONDS, console.log);
+    const division = client ? createLeases(client, BEAT_SECONDS) : createBossDivision(
+      database,
+      { beatSeconds: BEAT_SECONDS, tenantSeconds: BEAT_SECONDS },
+      console.log,
+    );
     const load = (ids: string[]) => loadCustomers(database, () => performance.now(), { ids });
     const share = createShare(
       division,
       load,
-      BEAT_SECONDS * 1000,
+      { pollMs: BEAT_SECONDS * 1000, tenantMs: BEAT_SECONDS * 1000 },
       () => performance.now(),
       stop.signal,
       {

@@ -288,7 +288,8 @@ describe("a customer that has a moment of its own", () => {
     await turns();
     assert.deepEqual(memory.take(customers[1]!), "taken");
     open();
-    assert.deepEqual(await polling, { ...nothing, loggedOn: 2, notDue: 1, complete: true });
+    const expected = { ...nothing, loggedOn: 2, notDue: 1, notBegun: 1, complete: true };
+    assert.deepEqual(await polling, expected);
     assert.deepEqual(worked, ["1", "4"]);
   });
 });
@@ -678,10 +679,47 @@ describe("a stop", () => {
     const { done } = await started;
     assert.equal(ended, true);
     for (const open of gates) open();
-    assert.deepEqual(await done, { ...nothing, loggedOn: 4, complete: true });
+    assert.deepEqual(await done, { ...nothing, loggedOn: 4, notBegun: 16, complete: true });
+    assert.match(lines.at(-1)!.message, /^Poll stopped in 0 ms: 4 logged on, .*, 16 not begun$/);
     assert.deepEqual(worked, ["1", "2", "3", "4"]);
     assert.deepEqual(recorded.map(({ id }) => id).sort(), ["1", "2", "3", "4"]);
     for (const customer of customers) assert.equal(memory.take(customer), "taken");
+  });
+
+  for (
+    const [name, pages, expected] of [
+      [
+        "that there are others",
+        3,
+        /^Poll stopped in .* 2 logged on, .*, 1 not begun, the others not begun$/,
+      ],
+      ["no others where there are none", 1, /^Poll stopped in .* 2 logged on, .*, 1 not begun$/],
+    ] as const
+  ) {
+    test(`says ${name}, of whom nobody knows how many they are`, async () => {
+      setUp(1);
+      let read = 0;
+      loadCustomers = async function* () {
+        while (read < pages) {
+          await Promise.resolve();
+          yield makeCustomers(3, 1 + 3 * read++);
+        }
+      };
+      deeds.set("2", () => Promise.resolve(stop.abort()));
+      assert.equal((await poll()).complete, true);
+      assert.equal(read, Math.min(pages, 2));
+      assert.match(lines.at(-1)!.message, expected);
+    });
+  }
+
+  test("that comes when all are begun leaves the poll as done as any", async () => {
+    const open = holds("2");
+    const polling = poll();
+    await turns();
+    stop.abort();
+    open();
+    assert.equal((await polling).loggedOn, 3);
+    assert.match(lines.at(-1)!.message, /^Poll done in/);
   });
 
   test("lets slow customers that wait for their turn go", async () => {

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { createBossDivision } from "../../src/database/bossDivision.ts";
 import { type Database, DatabaseError, openDatabase } from "../../src/database/connection.ts";
-import { type Batch, CLAIM_MS, type Division } from "../../src/database/division.ts";
+import type { Batch, Carried, CutCustomer, Decide, Division } from "../../src/database/division.ts";
+import { CLAIM_MS } from "../../src/database/division.ts";
 import { inspectShare, pgBossSql } from "../../src/database/pgBoss.ts";
 import { openDatabaseDoor } from "../support/databaseDoor.ts";
 import { hasPgBoss } from "../support/pgBossHere.ts";
@@ -27,9 +28,16 @@ for (const { name, start } of testDatabases) {
     const opened: { division: Division; database: Database }[] = [];
     const troubles: Error[] = [];
 
-    function open(beatSeconds = BEAT_SECONDS, url = databaseUrl): Division {
+    function open(
+      beatSeconds = BEAT_SECONDS,
+      url = databaseUrl,
+      tenantSeconds = beatSeconds,
+      decide?: Decide,
+    ): Division {
       const database = openDatabase(url);
-      const division = createBossDivision(database, beatSeconds, (error) => troubles.push(error));
+      const rhythm = { beatSeconds, tenantSeconds };
+      const tellTrouble = (error: Error) => troubles.push(error);
+      const division = createBossDivision(database, rhythm, tellTrouble, decide);
       opened.push({ division, database });
       return division;
     }
@@ -139,27 +147,93 @@ for (const { name, start } of testDatabases) {
     await check(
       "who is left over from a beat is due in the next one, whatever its moment",
       async () => {
-        const database = openDatabase(databaseUrl);
         let beats = 0;
-        const division = createBossDivision(database, BEAT_SECONDS, () => {}, (customers, beat) => {
-          const due = beats++ === 0 ? customers : customers.filter(({ isUrgent }) => isUrgent);
-          return due.map(({ id }) => ({ id, atMs: beat.startMs }));
+        const division = open(undefined, undefined, undefined, (customers, beat, carried) => {
+          const due = beats++ === 0 ? customers : customers.filter(({ isLeftOver }) => isLeftOver);
+          return { due: due.map(({ id }) => ({ id, atMs: beat.startMs })), carried };
         });
-        opened.push({ division, database });
-        await sql`update customers set last_sync = now(), last_error = null`;
-        try {
-          await division.cut();
-          const [first] = await division.take(1);
-          await division.finish([first!]);
-          await passToNextBeat();
-          await division.cut();
-          const left = ids.filter((id) => !first!.customerIds.includes(id));
-          assert.deepEqual(customersOf(await takeAll(division)), left);
-        } finally {
-          await sql`update customers set last_sync = null`;
-        }
+        await division.cut();
+        const [first] = await division.take(1);
+        await division.finish([first!]);
+        await passToNextBeat();
+        const owed = first!.customerIds[0]!;
+        const { counts } = await division.cut([owed]);
+        const left = ids.filter((id) => id === owed || !first!.customerIds.includes(id));
+        assert.deepEqual(customersOf(await takeAll(division)), left);
+        assert.deepEqual(counts, {
+          due: CUSTOMERS - 1,
+          notDue: 1,
+          waiting: 0,
+          inHand: 0,
+          leftOver: CUSTOMERS - 2,
+        });
       },
     );
+
+    await check("who cuts a beat knows what the rows say, and what became of each", async () => {
+      const found: CutCustomer[][] = [];
+      const decide: Decide = (customers, _beat, carried) => {
+        found.push(customers);
+        return { due: [], carried };
+      };
+      const division = open(undefined, undefined, undefined, decide);
+      const [failing, loggedOn, refused, inactive] = ids as [string, string, string, string];
+      await sql`update customers set last_error = 'Denied' where id in (${failing}, ${refused})`;
+      const at = new Date("2026-01-02T03:04:05.678Z");
+      await sql`update customers set last_sync = ${at} where id = ${loggedOn}`;
+      await sql`update customers set is_active = false where id = ${inactive}`;
+      await sql`
+        insert into tickets (customer_id, refused_row, refused_ms, refused_until)
+        select id, md5(context_identifier || ' ' || system_user_token), 60000, now() + interval '1 h'
+        from customers where id = ${refused}`;
+      const { counts } = await division.cut();
+      await sql`update customers set system_user_token = 'another' where id = ${failing}`;
+      await passToNextBeat();
+      await division.cut();
+      await sql`
+        update customers set last_error = null, last_sync = null, is_active = true`;
+      await sql`delete from tickets`;
+      assert.deepEqual(counts, { due: 0, notDue: 98, waiting: 1, inHand: 0, leftOver: 0 });
+      const [before, after] = found.map((rows) => new Map(rows.map((row) => [row.id, row])));
+      const { row, ...others } = before!.get(failing)!;
+      assert.deepEqual(others, {
+        id: failing,
+        hasError: true,
+        lastSyncMs: null,
+        isLeftOver: false,
+        isInHand: false,
+        isWaiting: false,
+      });
+      assert.equal(before!.get(loggedOn)!.lastSyncMs, at.getTime());
+      assert.equal(before!.get(refused)!.isWaiting, true);
+      assert.equal(before!.has(inactive), false);
+      assert.notEqual(after!.get(failing)!.row, row);
+      assert.equal(after!.get(loggedOn)!.row, before!.get(loggedOn)!.row);
+    });
+
+    await check("what one cut is to know of another goes from console to console", async () => {
+      const known: Carried[] = [];
+      const decide: Decide = (_customers, beat, carried) => {
+        known.push(carried);
+        const { called, missed } = carried;
+        const next = [`${known.length}`, 7, beat.startMs] satisfies Carried["called"][number];
+        return { due: [], carried: { called: [...called, next], missed: [...missed, "1"] } };
+      };
+      const divisions = [0, 1, 2].map(() => open(undefined, undefined, undefined, decide));
+      for (const division of divisions) {
+        await division.cut();
+        await sql.unsafe(
+          `update pgboss.job set data = data || jsonb_build_object('number', (data->>'number')::int - 1)
+          where name = 'superoffice-beats'`,
+        );
+        await passToNextBeat();
+      }
+      assert.deepEqual(known.map(({ called, missed }) => [called.map(([id]) => id), missed]), [
+        [[], []],
+        [["1"], ["1"]],
+        [["1", "2"], ["1", "1"]],
+      ]);
+    });
 
     await check("a beat that could not be cut is cut by who comes next", async () => {
       const division = open(BEAT_SECONDS, databaseUrl.replace(/(\?.*)?$/, "?max=1"));
@@ -265,21 +339,83 @@ for (const { name, start } of testDatabases) {
       },
     );
 
-    await check("consoles that go by other beats are told of, whoever cuts", async () => {
-      const [one, other] = [open(), open(BEAT_SECONDS / 2)] as const;
-      assert.deepEqual((await one.cut()).otherBeatSeconds, []);
-      await sql`
-        update pgboss.job set singleton_on = 'epoch'::timestamp +
-          floor(extract(epoch from now()) / ${BEAT_SECONDS / 2}) * ${
-        BEAT_SECONDS / 2
-      } * interval '1 s'
-        where singleton_on is not null`;
-      // Both beats begin at the same time.
-      assert.deepEqual((await other.cut()).otherBeatSeconds, [BEAT_SECONDS]);
-      await passToNextBeat();
-      assert.deepEqual((await other.cut()).otherBeatSeconds, [BEAT_SECONDS]);
-      assert.deepEqual((await one.cut()).otherBeatSeconds, [BEAT_SECONDS / 2]);
-    });
+    await check(
+      "consoles that have another rhythm are told of, whoever cuts, but not those that ended before",
+      async () => {
+        const HALF = BEAT_SECONDS / 2;
+        const rhythm = (beatSeconds: number, tenantSeconds = beatSeconds) => ({
+          beatSeconds,
+          tenantSeconds,
+        });
+        const othersOf = async (division: Division) =>
+          (await division.cut()).otherRhythms
+            .map(({ beatSeconds, tenantSeconds }) => rhythm(beatSeconds, tenantSeconds));
+        const [one, other, rare] = [
+          open(),
+          open(HALF),
+          open(BEAT_SECONDS, databaseUrl, 2 * BEAT_SECONDS),
+        ] as const;
+        assert.deepEqual(await othersOf(one), []);
+        await passToNextBeat();
+        // Its beat may be one that a console has left that is not there any more.
+        assert.deepEqual(await othersOf(other), []);
+        await passToNextBeat();
+        assert.deepEqual(await othersOf(one), [rhythm(HALF)]);
+        await passToNextBeat();
+        assert.deepEqual(await othersOf(other), [rhythm(BEAT_SECONDS)]);
+        await passToNextBeat();
+        await othersOf(rare);
+        // Also where it does not cut this beat itself.
+        assert.deepEqual(await othersOf(one), [rhythm(BEAT_SECONDS, 2 * BEAT_SECONDS)]);
+        await passToNextBeat();
+        await one.cut();
+        assert.deepEqual(await othersOf(rare), [rhythm(BEAT_SECONDS)]);
+      },
+    );
+
+    await check(
+      "what a console left of batches that died is given to whoever comes first, also where another takes up what is left of its own",
+      async () => {
+        const [dead, other] = [open(), open()] as const;
+        await dead.cut();
+        const [divided, ...batches] = await takeAll(dead);
+        const [kept] = divided!.customerIds as [string];
+        await dead.divide(divided!, [kept], []);
+        const [own] = batches;
+        await dead.finish(batches.slice(1));
+        await pass("heartbeat_on", CLAIM_MS / 1000 + 1);
+        await other.recover();
+        const [batch] = await other.take(1);
+        assert.deepEqual(batch!.customerIds, own!.customerIds);
+        const rest = await other.divide(batch!, batch!.customerIds.slice(0, 1), []);
+        assert.equal(rest!.customerIds.length, 1);
+        const rests = await sql`select id from pgboss.job where name = 'superoffice-rests'`;
+        assert.deepEqual(rests.map(({ id }) => id), [rest!.claim.id]);
+        assert.deepEqual(customersOf(await takeAll(other)), [kept]);
+      },
+    );
+
+    await check(
+      "who holds a lock on the table holds up nobody without end: the database ends the wait",
+      async () => {
+        const division = open();
+        await division.cut();
+        await passToNextBeat();
+        const locking = await sql.reserve();
+        try {
+          await locking`begin`;
+          await locking`lock table customers in access exclusive mode`;
+          await assert.rejects(division.cut(), (error) => {
+            assert.equal(((error as DatabaseError).cause as { code?: string }).code, "55P03");
+            return true;
+          });
+        } finally {
+          await locking`rollback`;
+          locking.release();
+        }
+      },
+      isEmbedded && "the embedded Postgres has one session",
+    );
 
     await check(
       "a database that does not answer any more is not waited for without end",

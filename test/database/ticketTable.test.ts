@@ -243,7 +243,11 @@ for (const { name, start } of testDatabases) {
       const url = new URL(databaseUrl);
       url.username = role;
       const limited = openDatabase(url.href);
-      const division = createBossDivision(limited, 3600, () => {});
+      const division = createBossDivision(
+        limited,
+        { beatSeconds: 3600, tenantSeconds: 3600 },
+        () => {},
+      );
       const cut = () =>
         division.cut().then(() => "done", (error) => `${error.message}. ${error.remedy}`);
       assert.match(await cut(), /«tickets» in .*\. Grant it: grant select, .* on tickets to "/);

@@ -405,6 +405,22 @@ describe("readRunSettings", () => {
     assert.equal(readRunSettings({ TENANT_SECONDS: "300" }).tenantMs, 300_000);
   });
 
+  test("says that an interval that is shorter than a poll's has no effect", async () => {
+    const warningsOf = (variables: Variables) => {
+      const warnings: string[] = [];
+      readRunSettings(variables, warnings);
+      return warnings;
+    };
+    const [warning, ...others] = warningsOf({ TENANT_SECONDS: "5" });
+    assert.match(warning!, /^TENANT_SECONDS=5 has no effect, .* POLL_SECONDS \(15\): /);
+    assert.deepEqual(others, []);
+    assert.deepEqual(warningsOf({ TENANT_SECONDS: "15" }), []);
+    assert.deepEqual(warningsOf({}), []);
+    const warnings: string[] = [];
+    await readSettings({ ...COMPLETE, TENANT_SECONDS: "5" }, warnings);
+    assert.deepEqual(warnings, [warning]);
+  });
+
   test("needs nothing", () => {
     assert.equal(readRunSettings({}).concurrency, "auto");
   });

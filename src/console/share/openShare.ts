@@ -26,10 +26,12 @@ export interface ShareSurroundings {
 /**
  * Opens this console's share of the customers; the database is asked when the first beat begins.
  *
+ * @param isOnce whether all are due in the one beat that there is
  * @param load gives the active ones of these customers
  */
 export function openShare(
   { pollMs: beatMs, tenantMs }: Intervals,
+  isOnce: boolean,
   database: Database,
   store: TicketStore,
   load: (customerIds: string[]) => AsyncIterable<Customer[]>,
@@ -38,10 +40,12 @@ export function openShare(
 ): Taking {
   const tellTrouble = (error: Error) =>
     log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
-  const dueAt = tenantMs === beatMs ? undefined : createDueInBeat(beatMs, tenantMs);
-  const division = createBossDivision(database, beatMs / 1000, tellTrouble, dueAt);
+  const decide = isOnce || tenantMs === beatMs ? undefined : createDueInBeat(beatMs, tenantMs);
+  const rhythm = { beatSeconds: beatMs / 1000, tenantSeconds: tenantMs / 1000 };
+  const division = createBossDivision(database, rhythm, tellTrouble, decide);
   const monotonicMs = () => performance.now();
-  const share = createShare(division, load, beatMs, monotonicMs, stop, { explain, log });
+  const intervals = { pollMs: beatMs, tenantMs };
+  const share = createShare(division, load, intervals, monotonicMs, stop, { explain, log });
   const backoff = createSharedBackoff(beatMs, database, { explain, log });
   const claims = createTicketClaims(store, database, wait, giveUp);
   return {

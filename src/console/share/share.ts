@@ -2,8 +2,10 @@ import type { Logger } from "@logtape/logtape";
 import { type Batch, CLAIM_MS, type Division } from "../../database/division.ts";
 import type { Customer } from "../../database/loadCustomers.ts";
 import { createHoldings, type Holding } from "./holdings.ts";
-import type { Memory } from "../memory.ts";
+import type { BeatSummary, Memory } from "../memory.ts";
+import { createRhythmCheck } from "./rhythmCheck.ts";
 import { sleep } from "../sleep.ts";
+import type { Intervals } from "../scheduled.ts";
 import type { Explanation } from "../wanted.ts";
 
 /** This console's share of the customers. */
@@ -31,21 +33,26 @@ const SLOW_MS = 1500;
  * Takes one batch after the other, as fast as its customers are taken in turn.
  *
  * @param load gives these customers, as far as they are active
- * @param beatMs from one beat's start to the next
  * @param monotonicMs a clock in milliseconds that is never set back
  * @param stop gives back at once what is not begun
  */
 export function createShare(
   division: Division,
   load: (customerIds: string[]) => AsyncIterable<Customer[]>,
-  beatMs: number,
+  { pollMs: beatMs, tenantMs }: Intervals,
   monotonicMs: () => number,
   stop: AbortSignal,
   { explain, log }: { explain: (error: unknown) => Explanation; log: Logger },
 ): Share {
   const holdings = createHoldings();
-  const toldBeats = new Set<number>();
-  let beat = -1;
+  const checkRhythms = createRhythmCheck({ pollMs: beatMs, tenantMs }, log);
+  /** Who was held back with all others, or refused with them: no row says so. */
+  const owed = new Set<string>();
+  /** What is told of the beat that is under way. */
+  let summary: BeatSummary = { end: "done", nextBeatSeconds: 0 };
+  let beat: number | undefined;
+  let isTroubled = false;
+  let areMissedTold = false;
   let beatEndsMs = -Infinity;
   let renewedMs = -Infinity;
   let recoveredMs = -Infinity;
@@ -56,12 +63,21 @@ export function createShare(
     while (!stop.aborted) {
       // Where the database does not answer, it is asked again as often.
       beatEndsMs = monotonicMs() + beatMs;
+      // So it counts unless all goes well.
+      const wasTroubled = isTroubled;
+      isTroubled = true;
       // Who is not known as finished is left out.
       await finish();
-      const { number, leftMs, otherBeatSeconds } = await division.cut();
+      const { number, leftMs, otherRhythms, counts } = await division.cut([...owed]);
+      isTroubled = false;
       beatEndsMs = monotonicMs() + leftMs;
-      otherBeatSeconds.forEach(tellOtherBeat);
-      if (number !== beat) return void (beat = number);
+      checkRhythms(otherRhythms);
+      if (counts !== undefined) owed.clear();
+      if (number !== beat) {
+        if (beat !== undefined && number > beat + 1 && !wasTroubled) tellMissed(number - beat - 1);
+        beat = number;
+        return void Object.assign(summary, { counts });
+      }
       // This machine's clock was a little ahead.
       await nextBeat();
     }
@@ -71,12 +87,14 @@ export function createShare(
     await sleep(beatEndsMs - monotonicMs(), stop);
   }
 
-  function tellOtherBeat(seconds: number): void {
-    if (toldBeats.has(seconds)) return;
-    toldBeats.add(seconds);
+  function tellMissed(beats: number): void {
+    if (areMissedTold) return;
+    areMissedTold = true;
     log.warn(
-      "Another console shares the work with POLL_SECONDS={seconds}, so that customers are called too often: set the same for all.",
-      { seconds },
+      "This console missed {beats} beat{s}, since what it took of one kept it for longer, or it stood still; other consoles " +
+        "do such a beat without it, and where there are none, its customers come later. It takes less at once where there are " +
+        "more consoles, or POLL_SECONDS or TENANT_SECONDS is longer. This is said once.",
+      { beats, s: beats === 1 ? "" : "s" },
     );
   }
 
@@ -165,11 +183,14 @@ export function createShare(
     nextBeat,
     async *customers() {
       await begin();
+      let isAnyTaken = false;
       try {
-        while (!stop.aborted && monotonicMs() < beatEndsMs) {
+        while (!stop.aborted) {
+          if (monotonicMs() >= beatEndsMs) return void (summary.end = "cameFirst");
           await finish();
           const takenMs = monotonicMs();
           const batches = await division.take(WANTED);
+          isAnyTaken ||= batches.length > 0;
           if (batches.length > 0) yield* take(batches, takenMs);
           else if (await division.isUnfinished()) {
             // Perhaps whoever has it does not live any more.
@@ -180,8 +201,12 @@ export function createShare(
             const awake = new AbortController();
             wake = () => awake.abort();
             await sleep(LOOK_MS / 4, stop, awake.signal);
-          } else return;
+          } else {
+            if (!isAnyTaken && summary.counts === undefined) summary.end = "othersDidIt";
+            return;
+          }
         }
+        summary.end = "stopped";
       } finally {
         await giveBack();
       }
@@ -191,8 +216,9 @@ export function createShare(
       take(customer) {
         const holding = holdings.of(customer.id);
         const isOwn = holding !== undefined && monotonicMs() - holding.renewedMs < SURE_MS;
-        if (!isOwn) return "stillInHand";
+        if (!isOwn) return "elsewhere";
         holdings.begin(customer.id);
+        owed.delete(customer.id);
         const taken = memory.take(customer);
         if (taken !== "taken") holdings.finish(customer.id);
         return taken;
@@ -203,8 +229,22 @@ export function createShare(
         holdings.finish(customer.id);
         if (holdings.all().length === 0) wake();
       },
-      // Who is not here may be with another console.
-      callRoll: () => ({ isHere() {}, complete() {} }),
+      failedWithAll(customer, code) {
+        owed.add(customer.id);
+        memory.failedWithAll(customer, code);
+      },
+      callRoll() {
+        const own: BeatSummary = summary = { end: "done", nextBeatSeconds: 0 };
+        return {
+          // Who is not here may be with another console.
+          isHere() {},
+          complete() {},
+          beat() {
+            const leftMs = Math.max(0, beatEndsMs - monotonicMs());
+            return { ...own, nextBeatSeconds: Math.ceil(leftMs / 1000) };
+          },
+        };
+      },
     }),
     async leave() {
       clearInterval(timer);

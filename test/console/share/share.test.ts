@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
+import { after, before, beforeEach, describe, test } from "node:test";
 import type { Logger } from "@logtape/logtape";
 import { createMemory, type Memory } from "../../../src/console/memory.ts";
 import { createPoll, type Poll } from "../../../src/console/poll.ts";
 import { createShare, type Share } from "../../../src/console/share/share.ts";
 import { createTurns } from "../../../src/console/turns/turns.ts";
-import { type Batch, CLAIM_MS, type Division } from "../../../src/database/division.ts";
+import type { Batch, CutCounts, Division, Rhythm } from "../../../src/database/division.ts";
+import { CLAIM_MS } from "../../../src/database/division.ts";
 import type { Customer } from "../../../src/database/loadCustomers.ts";
 import { explain } from "../../../src/program/explain.ts";
 import { closeLog } from "../../../src/program/log.ts";
@@ -13,6 +14,8 @@ import { TenantNotRunningError } from "../../../src/superoffice/errors.ts";
 import { type JsonLine, openJsonLog } from "../../support/jsonLog.ts";
 
 const BEAT_MS = 15_000;
+const TENANT_MS = 60_000;
+const INTERVALS = { pollMs: BEAT_MS, tenantMs: TENANT_MS };
 const BATCH_SIZE = 3;
 
 let log: Logger;
@@ -51,7 +54,8 @@ function createTable() {
   let lastId = 0;
   let lastBeat = 0;
   let batchSize = BATCH_SIZE;
-  let otherBeatSeconds: number[] = [];
+  let otherRhythms: Rhythm[] = [];
+  const owed: string[][] = [];
 
   function add(customerIds: string[], isRest = false): Job {
     const job = { claim: { id: `${++lastId}`, retryCount: 0 }, customerIds, isRest };
@@ -80,20 +84,25 @@ function createTable() {
   /** One console's way to it; `before` may throw, or keep it waiting. */
   function open(before: (what: keyof Division) => void | Promise<void>): Division {
     return {
-      async cut() {
+      async cut(owedIds = []) {
         await before("cut");
         recover();
         const number = Math.floor(clock / BEAT_MS);
+        let counts: CutCounts | undefined;
         if (number > lastBeat) {
           lastBeat = number;
+          owed.push(owedIds);
+          const leftOver = idsOf(jobs.filter(({ heldUntil }) => heldUntil === undefined)).length;
           jobs = jobs.filter(({ heldUntil }) => heldUntil !== undefined);
           const inHand = jobs.flatMap(({ customerIds }) => customerIds);
           const free = active.filter((id) => !inHand.includes(id));
           for (let from = 0; from < free.length; from += batchSize) {
             add(free.slice(from, from + batchSize));
           }
+          const inHandNow = active.length - free.length;
+          counts = { due: free.length, notDue: 5, waiting: 2, inHand: inHandNow, leftOver };
         }
-        return { number, leftMs: (number + 1) * BEAT_MS - clock, otherBeatSeconds };
+        return { number, leftMs: (number + 1) * BEAT_MS - clock, otherRhythms, counts };
       },
       async take(customers) {
         await before("take");
@@ -140,7 +149,9 @@ function createTable() {
   return {
     open,
     setBatchSize: (size: number) => void (batchSize = size),
-    setOtherBeats: (seconds: number[]) => void (otherBeatSeconds = seconds),
+    setOtherRhythms: (rhythms: Rhythm[]) => void (otherRhythms = rhythms),
+    /** Who was owed a call, at each cut. */
+    owed,
     /** The customers that nobody has, and those that somebody has. */
     free: () => idsOf(jobs.filter(({ heldUntil }) => heldUntil === undefined)),
     held: () => idsOf(jobs.filter(({ heldUntil }) => heldUntil !== undefined)),
@@ -217,7 +228,7 @@ function open(): Console {
   try {
     const monotonicMs = () => clock;
     const means = { explain, log };
-    console.share = createShare(division, load, BEAT_MS, monotonicMs, stop.signal, means);
+    console.share = createShare(division, load, INTERVALS, monotonicMs, stop.signal, means);
   } finally {
     globalThis.setInterval = setInterval;
   }
@@ -289,7 +300,7 @@ test("who was taken, but whose claim was not renewed for long, is not begun", as
   const own = open();
   for await (const page of own.share.customers()) {
     clock += CLAIM_MS - 1000;
-    assert.deepEqual(page.map(own.memory.take), ["stillInHand", "stillInHand", "stillInHand"]);
+    assert.deepEqual(page.map(own.memory.take), ["elsewhere", "elsewhere", "elsewhere"]);
     break;
   }
   assert.deepEqual(table.free(), active);
@@ -307,7 +318,7 @@ test("who has gone to another console meanwhile is not begun", async () => {
     // It wakes up, and renews what is another's now.
     looks[0]!();
     await turns();
-    assert.equal(frozen.memory.take(page[1]!), "stillInHand");
+    assert.equal(frozen.memory.take(page[1]!), "elsewhere");
     frozen.finish(page[0]!.id);
     break;
   }
@@ -552,17 +563,169 @@ test("what was finished while the table did not answer is told later, and not do
   assert.deepEqual(begunInAll(), active);
 });
 
-test("consoles that go by other beats are told of once", async () => {
+test("consoles that have another rhythm are told of once", async () => {
   const own = open();
-  table.setOtherBeats([30, 30]);
+  const other = { beatSeconds: 30, tenantSeconds: 60 };
+  table.setOtherRhythms([other, other]);
   await own.beat();
   await passToNextBeat();
-  table.setOtherBeats([30, 60]);
+  table.setOtherRhythms([
+    { beatSeconds: 60, tenantSeconds: 60 },
+    other,
+    { beatSeconds: BEAT_MS / 1000, tenantSeconds: 90 },
+    { beatSeconds: BEAT_MS / 1000, tenantSeconds: TENANT_MS / 1000 },
+    // An earlier version does not say it.
+    { beatSeconds: BEAT_MS / 1000 } as Rhythm,
+  ]);
   await own.beat();
   const said = lines.filter(({ level }) => level === "warning").map(({ message }) => message);
-  assert.equal(said.length, 2);
+  assert.equal(said.length, 3);
   assert.match(said[0]!, /POLL_SECONDS=30, .*set the same for all/);
   assert.match(said[1]!, /POLL_SECONDS=60, /);
+  assert.match(said[2]!, /TENANT_SECONDS=90, .*set the same for all/);
+});
+
+describe("what a console says of a beat", () => {
+  /** The last line of a poll. */
+  const said = () => lines.findLast(({ message }) => message.startsWith("Poll"))?.message;
+  const doNothing = () => Promise.resolve();
+  const pollFrom = async (console: Console, visit: (customer: Customer) => Promise<void>) =>
+    await (await pollOf(console, visit)(console.share.customers())).done;
+
+  test("adds up to all customers, with those of the others, since whoever cuts it counts who comes to none", async () => {
+    const [one, other] = [open(), open()];
+    const [ofOne, ofOther] = await Promise.all([
+      pollFrom(one, doNothing),
+      pollFrom(other, doNothing),
+    ]);
+    assert.equal(ofOne.loggedOn + ofOther.loggedOn, active.length);
+    assert.equal((ofOne.notDue ?? 0) + (ofOther.notDue ?? 0), 5);
+    assert.equal(ofOne.waiting + ofOther.waiting, 2);
+    const cutting = lines.filter(({ message }) => /, 5 not due, 2 refused before/.test(message));
+    assert.equal(cutting.length, 1);
+  });
+
+  test("names those that are still in a console's hand, and those that left it", async () => {
+    const [own, other] = [open(), open()];
+    slow = new Set(["2"]);
+    const beat = other.beat();
+    await turns();
+    await pass(3);
+    await beat;
+    await passToNextBeat();
+    clock += CLAIM_MS / 2;
+    const { loggedOn, stillInHand } = await pollFrom(own, doNothing);
+    assert.deepEqual([loggedOn, stillInHand], [7, 1]);
+    assert.match(said()!, /, 1 still in hand from before/);
+    other.finish("2");
+    await passToNextBeat();
+    let isFrozen = false;
+    const polling = pollFrom(own, () => {
+      // It does nothing for a while, and then begins nobody more of what it has.
+      if (!isFrozen) clock += CLAIM_MS - 1000;
+      isFrozen = true;
+      return Promise.resolve();
+    });
+    await turns();
+    await passToNextBeat();
+    assert.equal((await polling).elsewhere, 2);
+    assert.match(said()!, /, 2 not begun since another console may have them meanwhile/);
+  });
+
+  test("is that others did it, where nothing was left", async () => {
+    const [one, other] = [open(), open()];
+    await pollFrom(one, doNothing);
+    assert.doesNotMatch(said()!, /nothing was left/);
+    clock += 5000;
+    await pollFrom(other, doNothing);
+    assert.match(
+      said()!,
+      /^Poll done in 0 ms: 0 logged on, .*; nothing was left of this beat, which another console did, or an earlier run: the next begins in 10 s$/,
+    );
+  });
+
+  test("is that its end came first, and the next line says how many were left over", async () => {
+    const own = open();
+    await pollFrom(own, (customer) => {
+      if (customer.id === "3") clock += BEAT_MS;
+      return Promise.resolve();
+    });
+    assert.match(said()!, /; the beat's end came first: what was left comes first in the next$/);
+    const { leftOver, loggedOn } = await pollFrom(own, doNothing);
+    assert.deepEqual([loggedOn, leftOver], [active.length, active.length - 3]);
+    assert.match(said()!, /, 5 of this beat's left over from the one before/);
+  });
+
+  test("is at a stop that the rest is left to others", async () => {
+    const own = open();
+    const { notBegun } = await pollFrom(own, () => Promise.resolve(own.stop.abort()));
+    assert.equal(notBegun, 2);
+    assert.match(
+      said()!,
+      /^Poll stopped in 0 ms: 1 logged on, .*, 2 not begun, the others left to other consoles$/,
+    );
+  });
+});
+
+test("a beat that was missed, since the one before took longer, is told of once; not one that the database kept it from", async () => {
+  const own = open();
+  const warnings = () =>
+    lines.filter(({ level }) => level === "warning").map((line) => line.message);
+  await own.beat();
+  own.troubles.add("cut");
+  for (let beat = 0; beat < 2; beat++) {
+    await passToNextBeat();
+    await assert.rejects(own.beat(), /no answer to cut/);
+  }
+  own.troubles.clear();
+  await passToNextBeat();
+  await own.beat();
+  assert.deepEqual(warnings(), []);
+  for (let time = 0; time < 2; time++) {
+    clock += 3 * BEAT_MS;
+    await own.beat();
+  }
+  assert.equal(warnings().length, 1);
+  assert.match(warnings()[0]!, /^This console missed 2 beats, since what it took/);
+});
+
+test("who was held back with all others is owed a call in the next beat, unless it gets one before", async () => {
+  const [own, other] = [open(), open()];
+  await own.beat();
+  own.memory.failedWithAll(customer("3"), "DENIED");
+  own.memory.failedWithAll(customer("4"), "DENIED");
+  await passToNextBeat();
+  // The one who cuts does not know it.
+  await other.share.customers().next();
+  for await (const page of own.share.customers()) {
+    for (const customer of page) {
+      if (customer.id === "4") own.memory.take(customer);
+    }
+    break;
+  }
+  own.finish("4");
+  await passToNextBeat();
+  await own.beat();
+  await passToNextBeat();
+  await own.beat();
+  assert.deepEqual(table.owed, [[], [], ["3"], []]);
+});
+
+test("a console that waits for its own last customer goes on as soon as that is finished, and not a moment later", async () => {
+  const own = open();
+  slow = new Set(["8"]);
+  // A wait ends by being woken alone.
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (() => 0) as never;
+  try {
+    const beat = own.beat();
+    await turns();
+    assert.deepEqual(own.begun.sort(), active);
+    own.finish("8");
+    await beat;
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 });
 
 test("who leaves gives back what it has, tells what is finished, and closes", async () => {
