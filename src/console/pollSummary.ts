@@ -10,7 +10,7 @@ export interface PollSummary extends Record<Outcome, number> {
   waiting: number;
   /** Customers left out, because it is not their moment; undefined where there are none. */
   notDue?: number;
-  /** Customers left out, because another console may have them meanwhile; undefined where there are none. */
+  /** Customers left out, because they were given back, or another console may have them, when their turn came; undefined where there are none. */
   elsewhere?: number;
   /** Customers left out, because a stop came first, as far as they were read; undefined where there are none. */
   notBegun?: number;
@@ -56,7 +56,7 @@ export function sentenceOf(summary: PollSummary, end: PollEnd): string {
     waiting > 0 && ", {waiting} refused before and waiting",
     stillInHand > 0 && ", {stillInHand} still in hand from before",
     elsewhere !== undefined &&
-    ", {elsewhere} not begun since another console may have them meanwhile",
+    ", {elsewhere} no more this console's when their turn came",
     notBegun > 0 && ", {notBegun} not begun",
     isShared ? ", the others left to other consoles" : isStopped && ", the others not begun",
     leftOver !== undefined && ", {leftOver} of this beat's left over from the one before",

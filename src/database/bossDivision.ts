@@ -241,6 +241,11 @@ export function createBossDivision(
     };
   }
 
+  /** What is given back goes by what was cut, however few they are. */
+  function ofUsualSize(customerIds: string[]): Job["data"] {
+    return { customerIds, size: batchSize, most: mostAtOnce };
+  }
+
   return {
     async cut(owedIds = []) {
       // Before, since what nobody renews belongs to somebody else in this beat.
@@ -279,8 +284,7 @@ export function createBossDivision(
         const { affected } = await boss.deleteJob(queueOf(batch), [batch.claim], { db });
         if (affected === 0) return undefined;
         if (returnedIds.length > 0) {
-          const data = { customerIds: returnedIds, size: batchSize, most: mostAtOnce };
-          await boss.insert(BATCHES, [{ data }], { db });
+          await boss.insert(BATCHES, [{ data: ofUsualSize(returnedIds) }], { db });
         }
         if (keptIds.length === 0) return undefined;
         const id = crypto.randomUUID();
@@ -292,7 +296,11 @@ export function createBossDivision(
         const others = jobs.filter((job) => job.id !== id);
         await remove(boss, RESTS, others, db);
         if (others.length > 0) {
-          await boss.insert(BATCHES, others.map(({ data }) => ({ data })), { db });
+          await boss.insert(
+            BATCHES,
+            others.map(({ data: { customerIds } }) => ({ data: ofUsualSize(customerIds) })),
+            { db },
+          );
         }
         const job = jobs.find((job) => job.id === id);
         return job && toBatch(job, true);

@@ -90,6 +90,8 @@ function grantTo({ options: { user } }: Database): string {
 interface Look {
   columns: string[];
   hasKey: boolean;
+  /** Whether each row has to hold a ticket, as in an older form of the table: a refusal has none, nor has a claim. */
+  needsTicket: boolean;
   /** The rights that the user lacks. */
   lacking: string[];
 }
@@ -104,6 +106,9 @@ async function look(database: Database): Promise<Look | undefined> {
         select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
         where indrelid = pg_class.oid and indisunique and indpred is null and indnkeyatts = 1
           and attname = 'customer_id') as "hasKey",
+      exists (
+        select from pg_attribute where attrelid = pg_class.oid and attname = 'sealed' and attnotnull
+      ) as "needsTicket",
       (select coalesce(json_agg("right" order by place), '[]')
         from unnest(string_to_array('select,insert,update,delete', ','))
           with ordinality as needed ("right", place)
@@ -123,6 +128,7 @@ export async function findTicketTableFault(
   const missing = COLUMNS.filter((name) => !found.columns.includes(name));
   if (missing.length > 0) return notAsExpected(`it lacks ${missing.join(", ")}`, database);
   if (!found.hasKey) return notAsExpected("it lacks a primary key on customer_id", database);
+  if (found.needsTicket) return notAsExpected("its column sealed may not be null", database);
   if (found.lacking.length > 0) return noRight(`it may not ${found.lacking.join(", ")}`, database);
   return undefined;
 }
@@ -152,6 +158,7 @@ export async function addTickets(
     `add column if not exists ${name} ${LATER_COLUMNS[name]}`
   );
   if (isOurs && found?.hasKey === false) additions.push(KEY);
+  if (isOurs && found?.needsTicket) additions.push("alter column sealed drop not null");
   const addition = `alter table tickets ${additions.join(", ")}`;
   try {
     if (found === undefined) await runQuery(database.unsafe(schema), database);

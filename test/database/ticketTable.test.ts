@@ -157,6 +157,15 @@ for (const { name, start } of testDatabases) {
       });
     }
 
+    await t.test("whose rows have each to hold a ticket takes refusals and claims again, too", async () => {
+      await sql`update tickets set sealed = '' where sealed is null`;
+      await sql`alter table tickets alter column sealed set not null`;
+      assert.match(`${await findTicketTableFault(database)}`, /its column sealed may not be null/);
+      assert.deepEqual(await addTickets(schema, database), { isNew: false, columns: [] });
+      assert.equal(await findTicketTableFault(database), undefined);
+      for (const { run } of Object.values(DEEDS)) await run(database);
+    });
+
     await t.test("of the same name that is another program's is left alone", async () => {
       await sql`drop table tickets`;
       await sql`create table tickets (customer_id bigint, seat text)`;

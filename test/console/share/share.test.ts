@@ -629,7 +629,7 @@ describe("what a console says of a beat", () => {
     await turns();
     await passToNextBeat();
     assert.equal((await polling).elsewhere, 2);
-    assert.match(said()!, /, 2 not begun since another console may have them meanwhile/);
+    assert.match(said()!, /, 2 no more this console's when their turn came/);
   });
 
   test("is that others did it, where nothing was left", async () => {
