@@ -194,7 +194,8 @@ export function createBossDivision(
     const leftOver = new Set<string>();
     for (const name of [BATCHES, RESTS]) {
       // What the last beat left would hold this one up. Taken before it is removed, so that nobody else takes it meanwhile.
-      const left = await boss.fetch(name, { batchSize: ALL, db });
+      // Also what is not due yet by a clock that was set back.
+      const left = await boss.fetch(name, { batchSize: ALL, ignoreStartAfter: true, db });
       await remove(boss, name, left, db);
       for (const { data } of left) data.customerIds.forEach((id) => leftOver.add(id));
       const taken = await boss.findJobs(name, { limit: ALL, db });

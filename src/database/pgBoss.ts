@@ -48,7 +48,10 @@ export interface Boss {
     jobs: (Partial<Job> & { startAfter?: string })[],
     options: Through,
   ): Promise<unknown>;
-  fetch(name: string, options: Through & { batchSize: number }): Promise<Job[]>;
+  fetch(
+    name: string,
+    options: Through & { batchSize: number; ignoreStartAfter?: boolean },
+  ): Promise<Job[]>;
   touch(name: string, jobs: Attempt[]): Promise<{ settled?: string[] }>;
   deleteJob(
     name: string,

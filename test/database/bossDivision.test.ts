@@ -170,6 +170,21 @@ for (const { name, start } of testDatabases) {
       },
     );
 
+    await check(
+      "batches that nobody took before the database's clock was set back hold nobody up",
+      async () => {
+        const division = open();
+        await division.cut();
+        await sql`
+          update pgboss.job set start_after = now() + interval '1 hour'
+          where name = 'superoffice-batches'`;
+        await passToNextBeat();
+        const { counts } = await division.cut();
+        assert.deepEqual([counts?.due, counts?.inHand], [CUSTOMERS, 0]);
+        assert.deepEqual(customersOf(await takeAll(division)), ids);
+      },
+    );
+
     await check("who cuts a beat knows what the rows say, and what became of each", async () => {
       const found: CutCustomer[][] = [];
       const decide: Decide = (customers, _beat, carried) => {
