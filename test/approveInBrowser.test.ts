@@ -46,7 +46,11 @@ describe("in a browser", { skip }, () => {
   /** Starts an approval of the demo, and opens the address that it prints. */
   async function open() {
     const port = await freePort();
-    const variables = { SUPEROFFICE_REDIRECT_URL: `http://127.0.0.1:${port}/openid/callback` };
+    const variables = {
+      SUPEROFFICE_REDIRECT_URL: `http://127.0.0.1:${port}/openid/callback`,
+      // Not one that somebody runs beside.
+      DEMO_PORT: String(await freePort()),
+    };
     const args = ["approve", "--demo", "--no-open"];
     const child = startConsole(args, variables, emptyFolder(), CUSTOMERS);
     await child.waitFor(/The answer is waited for/);
