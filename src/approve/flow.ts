@@ -111,6 +111,9 @@ export async function askForApproval(
   return { ...asked, address: address.href };
 }
 
+/** What is shorter could be guessed, and is no code. */
+const SHORTEST_CODE = 16;
+
 const tokensSchema = z.object({ id_token: z.string().max(100_000) });
 
 /**
@@ -132,7 +135,9 @@ export async function redeem(
   send: Send,
   secrets: Secrets,
 ): Promise<string> {
-  for (const secret of [...answered.getAll("code"), verifier]) secrets.add(secret);
+  // Whoever opens an address may send anything as a code: a word of every line is to be no secret from then on.
+  const codes = answered.getAll("code").filter(({ length }) => length >= SHORTEST_CODE);
+  for (const secret of [...codes, verifier]) secrets.add(secret);
   const client = { client_id: clientId };
   const judged = judge(answered, state, loginHost, client);
   const { response, answer } = await request(
@@ -173,7 +178,8 @@ function judge(
 ): URLSearchParams {
   try {
     const judged = oauth.validateAuthResponse(loginHost, client, answered, state);
-    if (judged.get("code")) return judged;
+    const codes = judged.getAll("code");
+    if (codes.length === 1 && codes[0] !== "") return judged;
   } catch (cause) {
     if (cause instanceof oauth.AuthorizationResponseError) {
       const { error, error_description: description } = cause;
@@ -187,7 +193,10 @@ function judge(
       "",
     );
   }
-  throw new ApprovalRefusedError("The answer to the request for approval holds no code", "");
+  throw new ApprovalRefusedError(
+    "The answer to the request for approval holds no code, or more than one",
+    "",
+  );
 }
 
 /** The error for an answer without tokens. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { askForApproval, readLoginHost } from "../../src/approve/flow.ts";
+import { askForApproval, readLoginHost, redeem } from "../../src/approve/flow.ts";
 import type { HttpRequest, Send } from "../../src/superoffice/http.ts";
 
 const LOGIN_URL = "https://sod.superoffice.com";
@@ -75,4 +75,24 @@ test("each request for approval has state, nonce and PKCE of its own", async () 
   assert.ok(!one.address.includes(one.verifier));
   assert.equal(query.has("acr_values"), false);
   assert.equal(new URL(two.address).searchParams.get("acr_values"), "tenant:Cust12345");
+});
+
+test("an answer with two codes is refused, nothing is asked, and words that come as codes are no secrets", async () => {
+  const { send, asked } = answering(METADATA);
+  const loginHost = await readLoginHost(LOGIN_URL, send);
+  const client = {
+    loginUrl: LOGIN_URL,
+    clientId: "our-client",
+    clientSecret: "our-secret",
+    redirectUrl: "http://127.0.0.1:3300",
+  };
+  const own = await askForApproval(loginHost, client);
+  const answered = new URLSearchParams([["state", own.state], ["code", "Logged"], ["code", "on"]]);
+  const known: string[] = [];
+  const secrets = { add: (secret: string) => void known.push(secret), delete: () => {} };
+  await assert.rejects(redeem(answered, own, loginHost, client, send, secrets), {
+    code: "APPROVAL_REFUSED",
+  });
+  assert.deepEqual(known, [own.verifier]);
+  assert.equal(asked.length, 1);
 });
