@@ -129,6 +129,11 @@ describe("a notification is believed", () => {
 describe("a notification is refused", () => {
   const forged: [string, Record<string, unknown>, RegExp][] = [
     ["of another issuer", { iss: "https://online.superoffice.com" }, /issuer is not https:\/\/sod/],
+    [
+      "of an issuer whose name only begins as the login host's",
+      { iss: `${LOGIN_URL}.evil.example` },
+      /issuer is not/,
+    ],
     ["with the issuer of the exchange's JWTs", { iss: "SuperOffice AS" }, /issuer is not/],
     ["without an issuer", { iss: undefined }, /missing or malformed: iss/],
     ["whose time is over", { exp: NOW_SECONDS - 31 }, /it expired at/],

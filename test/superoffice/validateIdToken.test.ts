@@ -112,6 +112,10 @@ describe("an id_token is refused", () => {
   const malformed: [string, Record<string, unknown>][] = [
     ["another serial's", { aud: "spn:999" }],
     ["that is for nothing at all", { aud: "spn:" }],
+    [
+      "of an issuer whose name only begins as the login host's",
+      { iss: "https://sod.superoffice.com.evil.example" },
+    ],
     ["with a tenant that breaks a line", { [`${CLAIM}ctx`]: "Cust1\nCust2" }],
     ["with a token that breaks a line", { [`${CLAIM}system_token`]: "one\ntwo" }],
     ["with a token that is a book", { [`${CLAIM}system_token`]: "x".repeat(5000) }],
