@@ -26,5 +26,5 @@ export class CannotListenError extends ExplainedError {
 export class CustomerExistsError extends ExplainedError {
   static override readonly code = "CUSTOMER_EXISTS";
   static override readonly remedy =
-    "Nothing was changed. To store the token that comes with a new approval: npm run customers -- approve --replace.";
+    "Nothing was changed. To store the token that comes with a new approval: the same command with --replace (npm run customers -- approve --replace).";
 }

@@ -104,6 +104,7 @@ export async function findRow(
     contextIdentifier === undefined
       ? "The table «customers» holds no customer"
       : `The table «customers» holds no row for ${contextIdentifier}`,
-    "Store the context identifier and the system user token of the customer's approval: npm run customers -- add.",
+    "Have a customer's administrator approve the application: npm run customers -- approve (or store a system user token that " +
+      "you have: npm run customers -- add Cust12345 --token-stdin).",
   );
 }
