@@ -135,11 +135,12 @@ export async function redeem(
   send: Send,
   secrets: Secrets,
 ): Promise<string> {
-  // Whoever opens an address may send anything as a code: a word of every line is to be no secret from then on.
-  const codes = answered.getAll("code").filter(({ length }) => length >= SHORTEST_CODE);
-  for (const secret of [...codes, verifier]) secrets.add(secret);
+  secrets.add(verifier);
   const client = { client_id: clientId };
   const judged = judge(answered, state, loginHost, client);
+  // Whoever opens an address may send anything as a code: a word of every line is to be no secret from then on.
+  const code = judged.get("code") ?? "";
+  if (code.length >= SHORTEST_CODE) secrets.add(code);
   const { response, answer } = await request(
     "redeeming the code",
     send,

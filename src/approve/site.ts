@@ -49,7 +49,21 @@ export interface Around<Outcome> {
   tellRefused: (error: StateRefusedError) => void;
   /** Is told when a browser was shown an outcome. */
   tellShown: () => void;
+  /** Whether nothing is begun any more. */
+  isEnding: () => boolean;
 }
+
+/** Nothing was done with what came. */
+const ENDED: Answering = {
+  status: 503,
+  page: {
+    mood: "ill",
+    title: "No more approvals are taken",
+    paragraphs: [
+      "Nothing was done with this one. Ask whoever gave you the address for when to open it again.",
+    ],
+  },
+};
 
 /** What is refused before anything is asked of SuperOffice. */
 const REFUSALS = {
@@ -105,7 +119,7 @@ export function ownAddress(redirectUrl: string, ...parts: string[]): URL {
 /** Makes what answers a request. */
 export function createSite<Outcome>(
   { redirectUrl, hosts, startKey }: SiteOptions,
-  { pendings, ask, settle, pageOf, tellRefused, tellShown }: Around<Outcome>,
+  { pendings, ask, settle, pageOf, tellRefused, tellShown, isEnding }: Around<Outcome>,
 ): (asking: Asking) => Promise<Answering> {
   const { pathname: callback, protocol } = new URL(redirectUrl);
   const isSecure = protocol === "https:";
@@ -154,6 +168,7 @@ export function createSite<Outcome>(
       tellRefused(refusal("browser"));
       return refusedPage("browser");
     }
+    if (pending.outcome === undefined && isEnding()) return ENDED;
     return { status: 200, page: pageOf(await begin(pending)), sent: tellShown };
   }
 
@@ -168,6 +183,8 @@ export function createSite<Outcome>(
     }
     const { method, path } = asking;
     const isRead = method === "GET";
+    const begins = path === callback || path === `${folder}${startKey}`;
+    if (begins && isEnding()) return ENDED;
     if (path === callback) {
       return isRead || method === "POST" ? await answered(asking) : plain(405, "Not in this way");
     }

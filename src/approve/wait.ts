@@ -6,6 +6,7 @@ import { explain } from "../program/explain.ts";
 import type { KnownSecrets } from "../program/knownSecrets.ts";
 import type { Listening } from "../program/listening.ts";
 import { openBrowser } from "../program/openBrowser.ts";
+import { printable } from "../program/printable.ts";
 import type { Redact } from "../program/redact.ts";
 import { isLoopback } from "../superoffice/trustedHost.ts";
 import type { Applicant } from "./applicant.ts";
@@ -56,10 +57,22 @@ export async function waitForApprovals(
   const desk = createDesk(applicant, discretion);
   const startKey = isKeptOpen ? randomId() : undefined;
   const shown = later<void>();
+  let isEnding = false;
   const site = createSite({ redirectUrl, hosts, startKey }, {
     ...desk,
-    pageOf: (outcome) =>
-      pageOf(outcome, explainedBy(discretion.redact), isLoopback(new URL(redirectUrl))),
+    pageOf: (outcome) => {
+      const isOwn = isLoopback(new URL(redirectUrl));
+      const page = pageOf(outcome, explainedBy(discretion.redact), isOwn);
+      // A company's name comes from outside, too.
+      const shownText = (text: string) => printable(discretion.redact(text));
+      return {
+        ...page,
+        title: shownText(page.title),
+        paragraphs: page.paragraphs.map(shownText),
+      };
+    },
+    // One request alone can begin nothing more anyway, and may be asked what came of it.
+    isEnding: () => isKeptOpen && isEnding,
     tellShown: shown.resolve,
   });
   const listener = await listen(listening.addresses, listening.port, site);
@@ -75,7 +88,8 @@ export async function waitForApprovals(
       ...(minutes === undefined ? [] : [delay(minutes * 60_000, "late", { ref: false })]),
       interrupted(interrupt),
     ]);
-    // What was begun is brought to its end.
+    // What was begun is brought to its end, and nothing more is begun.
+    isEnding = true;
     const outcomes = await desk.finish();
     if (isKeptOpen) {
       await say(`No more approvals are taken. Customers that were stored: ${desk.stored()}.`);
@@ -150,7 +164,10 @@ function createDesk({ ask, settle }: Applicant, { redact }: Discretion): Desk {
     },
     first: first.promise,
     async finish() {
-      await Promise.all(all);
+      for (let seen = -1; seen < all.length;) {
+        seen = all.length;
+        await Promise.all(all);
+      }
       return all.length;
     },
     stored: () => stored,

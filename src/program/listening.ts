@@ -56,6 +56,8 @@ export function readListen(text: string): { name: string; at: number } | undefin
 export function isRedirectUrl(text: string): boolean {
   if (!URL.canParse(text) || !/^[\x21-\x7e]{1,1000}$/.test(text) || /[?#]/.test(text)) return false;
   const url = new URL(text);
-  if (url.username !== "" || url.password !== "") return false;
+  if (url.username !== "" || url.password !== "" || url.port === "0") return false;
+  // A browser would take what follows two slashes for a host.
+  if (url.pathname.startsWith("//")) return false;
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url));
 }

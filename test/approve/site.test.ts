@@ -16,12 +16,14 @@ const KEY = randomId();
 let pendings: Pendings<string>;
 let settled: URLSearchParams[];
 let refused: string[];
+let isEnding = false;
 let names = 0;
 
 beforeEach(() => {
   pendings = createPendings(10, 60_000, () => 0);
   settled = [];
   refused = [];
+  isEnding = false;
 });
 
 function siteAt(redirectUrl: string, startKey?: string, hosts = [HOST]) {
@@ -39,6 +41,7 @@ function siteAt(redirectUrl: string, startKey?: string, hosts = [HOST]) {
     pageOf: (title) => ({ mood: "well", title, paragraphs: [] }),
     tellRefused: (error: StateRefusedError) => void refused.push(error.message),
     tellShown() {},
+    isEnding: () => isEnding,
   });
 }
 
@@ -150,6 +153,30 @@ describe("an address for many", () => {
     assert.deepEqual(settled, []);
     const cookie = `x=y; ${cookieOf(mine)}`;
     assert.equal((await site(get(answer.location!, { cookie }))).page?.title, "outcome of c");
+  });
+
+  test("begins nothing more at its end, and shows what was begun", async () => {
+    const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
+    const [mine, late, aside] = [
+      await site(get(`/openid/approval/${KEY}`)),
+      await site(get(`/openid/approval/${KEY}`)),
+      await site(get(`/openid/approval/${KEY}`)),
+    ];
+    const back = (of: Answering, code: string) =>
+      site(get(`/openid/callback?code=${code}&state=${stateOf(of)}`));
+    const answer = await back(mine, "c");
+    const begun = get(answer.location!, { cookie: cookieOf(mine) });
+    await site(begun);
+    const put = await back(aside, "aside");
+    isEnding = true;
+    const asks = [
+      get(`/openid/approval/${KEY}`),
+      get(`/openid/callback?code=late&state=${stateOf(late)}`),
+      get(put.location!, { cookie: cookieOf(aside) }),
+    ];
+    for (const asking of asks) assert.equal((await site(asking)).status, 503);
+    assert.equal((await site(begun)).page?.title, "outcome of c");
+    assert.deepEqual(settled.map((taken) => taken.get("code")), ["c"]);
   });
 
   test("keeps a browser's cookie for its tabs, and no cookie of another form", async () => {

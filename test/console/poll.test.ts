@@ -712,7 +712,7 @@ describe("a stop", () => {
     });
   }
 
-  test("that comes when all are begun leaves the poll as done as any", async () => {
+  test("that comes when all are begun leaves a poll that is done, and says so", async () => {
     const open = holds("2");
     const polling = poll();
     await turns();

@@ -64,6 +64,8 @@ describe("a redirect URL is refused that", () => {
       ["has a query", "https://vendor.example/callback?x=1"],
       ["has a fragment", "https://vendor.example/callback#"],
       ["has credentials", "https://me:word@vendor.example/callback"],
+      ["names another host behind two slashes", "http://127.0.0.1:3300//openid/callback"],
+      ["has no port", "http://127.0.0.1:0/callback"],
       ["is of another kind", "ftp://127.0.0.1/callback"],
     ] as const
   ) {

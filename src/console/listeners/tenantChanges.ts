@@ -47,6 +47,11 @@ export interface TenantChanges {
 const GATHER_MS = 100;
 /** How soon the same is heeded again; where it costs an exchange, which leaves a record at the customer, later. */
 const AGAIN_MS = { state: 5000, ticketAndState: 60_000 };
+interface Lately {
+  timer: ReturnType<typeof setTimeout>;
+  again: boolean;
+}
+
 /** Of how many tenants it is known that they changed lately. */
 const MOST = 10_000;
 
@@ -67,14 +72,17 @@ export function createTenantChanges(
   let gathering = new Map<string, Effect>();
   let own: Change[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
-  /** What was heeded a short while ago, and whether it has come again since. */
-  const lately = new Map<string, { timer: ReturnType<typeof setTimeout>; again: boolean }>();
+  /**
+   * What was heeded a short while ago, and whether it has come again since: apart, since the others are to hear of what they have
+   * told, too, when it comes here as well, and whoever may connect to the database can tell more than there is room for.
+   */
+  const latelyOf = { own: new Map<string, Lately>(), others: new Map<string, Lately>() };
 
   function heed(one: Change, isOwn: boolean): void {
     const { contextIdentifier, change } = one;
     const name = contextIdentifier.toLowerCase();
-    // Apart, since the others are to hear of what they have told, too, when it comes here as well.
-    const key = `${change} ${isOwn} ${name}`;
+    const lately = isOwn ? latelyOf.own : latelyOf.others;
+    const key = `${change} ${name}`;
     const before = lately.get(key);
     if (before !== undefined) return void (before.again = true);
     if (lately.size >= MOST) return;
@@ -121,7 +129,9 @@ export function createTenantChanges(
     heed,
     close() {
       clearTimeout(timer);
-      for (const { timer } of lately.values()) clearTimeout(timer);
+      for (const lately of Object.values(latelyOf)) {
+        for (const { timer } of lately.values()) clearTimeout(timer);
+      }
     },
   };
 }

@@ -97,6 +97,17 @@ describe("a change has the console look again:", () => {
     assert.deepEqual(haveStates(), NAMES.slice(1));
     assert.deepEqual(afterwards, []);
   });
+
+  test("the console's own is heeded however many others tell", async () => {
+    const many = Array.from({ length: 11_000 }, (_, index): [string, TenantChange] => [
+      `Nobody${index}`,
+      "BackupRestored",
+    ]);
+    await heed(many, false);
+    await heed([["Cust10001", "Move"]]);
+    assert.deepEqual(haveStates(), NAMES.slice(1));
+    assert.equal(afterwards.length, 1);
+  });
 });
 
 test("the same again is heeded once more a while later, however often it comes", async () => {
