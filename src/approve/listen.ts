@@ -1,44 +1,37 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  openGuardedServer,
+  type OpenServer,
+  readBody,
+} from "../console/listeners/guardedServer.ts";
 import { CannotListenError } from "./errors.ts";
 import { PAGE_HEADERS, pageHtml } from "./page.ts";
 import type { Answering, Asking } from "./site.ts";
 
 /** The answer to an approval fits many times. */
 const MOST_BODY_BYTES = 64 * 1024;
-const MOST_CONNECTIONS = 100;
-/** How long a request may take to arrive; what sends slower is hung up on. */
-const SLOWEST = {
-  headersTimeout: 10_000,
-  requestTimeout: 20_000,
-  connectionsCheckingInterval: 2000,
-};
-
-const LAST_ANSWERS_MS = 1000;
-
-/** A listener at work. */
-export interface Listener {
-  /** Resolves when nobody is listened to any more. */
-  close(): Promise<void>;
-}
 
 /**
  * Listens at these addresses of this machine. Throws {@link CannotListenError}.
  *
  * @param answer answers a request; what it throws is said as status 500
- * @param slowest how long a request may take to arrive, in milliseconds
  */
 export async function listen(
   addresses: string[],
   port: number,
   answer: (asking: Asking) => Promise<Answering>,
-  slowest = SLOWEST,
-): Promise<Listener> {
-  const handle = (request: IncomingMessage, response: ServerResponse) =>
-    void serve(request, response, answer);
+): Promise<OpenServer> {
   const opened = await Promise.allSettled(
-    addresses.map((address) => open(address, port, handle, slowest)),
+    addresses.map((address) =>
+      openGuardedServer(
+        address,
+        port,
+        (request, response) => serve(request, response, answer),
+      )
+    ),
   );
   const servers = opened.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
+  const close = async () => void await Promise.all(servers.map(({ close }) => close()));
   const failures: NodeJS.ErrnoException[] = opened.flatMap((one) =>
     one.status === "rejected" ? [one.reason] : []
   );
@@ -46,44 +39,13 @@ export async function listen(
   const failure = failures.find(({ code }) => !isAbsent(code)) ??
     (servers.length === 0 ? failures[0] : undefined);
   if (failure !== undefined) {
-    await Promise.all(servers.map(close));
+    await close();
     const places = addresses.map((address) => place(address, port)).join(" and ");
     throw new CannotListenError(`Nothing can listen at ${places}: ${reasonOf(failure)}`, {
       cause: failure,
     });
   }
-  return { close: async () => void await Promise.all(servers.map(close)) };
-}
-
-function open(
-  address: string,
-  port: number,
-  handle: Handle,
-  slowest: typeof SLOWEST,
-): Promise<Server> {
-  const server = createServer({ ...slowest, keepAliveTimeout: 1000 }, handle);
-  server.maxConnections = MOST_CONNECTIONS;
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, address, () => {
-      server.off("error", reject).on("error", () => {});
-      resolve(server);
-    });
-  });
-}
-
-type Handle = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** What is being answered gets a moment to be sent. */
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
+  return { close };
 }
 
 function isAbsent(code: string | undefined): boolean {
@@ -110,9 +72,6 @@ async function serve(
   response: ServerResponse,
   answer: (asking: Asking) => Promise<Answering>,
 ): Promise<void> {
-  // Who goes away in the middle is no trouble of anybody's.
-  request.on("error", () => {});
-  response.on("error", () => {});
   let answering: Answering;
   try {
     const [path = "", query = ""] = splitOnce(request.url ?? "");
@@ -151,19 +110,7 @@ class TooLongError extends Error {}
 async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
   const type = request.headers["content-type"] ?? "";
   if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(type)) return undefined;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  await new Promise<void>((resolve, reject) => {
-    request.on("data", (chunk: Uint8Array) => {
-      length += chunk.length;
-      if (length <= MOST_BODY_BYTES) chunks.push(chunk);
-      else {
-        // Not destroyed: it is still to be answered.
-        request.pause();
-        reject(new TooLongError());
-      }
-    });
-    request.on("end", resolve).on("error", reject).on("close", resolve);
-  });
-  return new URLSearchParams(Buffer.concat(chunks).toString());
+  const form = await readBody(request, MOST_BODY_BYTES);
+  if (form === undefined) throw new TooLongError();
+  return new URLSearchParams(form);
 }

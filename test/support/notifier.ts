@@ -1,6 +1,6 @@
 // Sends notifications as SuperOffice does: a login host in front of the stand-in, which knows one key more.
 import { createServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import { SignJWT } from "jose";
 import { createSigningKey, type SigningKey } from "../../fixtures/jwts.ts";
@@ -84,14 +84,4 @@ async function textOf(request: IncomingMessage): Promise<string> {
   let text = "";
   for await (const part of request.setEncoding("utf8")) text += part;
   return text;
-}
-
-/** A port of this machine that nobody listened at a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

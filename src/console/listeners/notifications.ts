@@ -14,7 +14,8 @@ import {
 import { sleep } from "../sleep.ts";
 import type { Explanation, Telemetry } from "../wanted.ts";
 import { createBucket } from "./bucket.ts";
-import { type Answer, readBody, type Route } from "./server.ts";
+import { readBody } from "./guardedServer.ts";
+import type { Answer, Route } from "./server.ts";
 
 /** What notifications are judged by, and where they are said. */
 export interface NotificationSurroundings {

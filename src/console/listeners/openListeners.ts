@@ -9,11 +9,12 @@ import type { Memory } from "../memory.ts";
 import type { StartedPoll } from "../poll.ts";
 import { sleep } from "../sleep.ts";
 import type { Explanation, Telemetry } from "../wanted.ts";
+import type { OpenServer } from "./guardedServer.ts";
 import { createHealth } from "./health.ts";
 import { createNotifications } from "./notifications.ts";
 import { createOtherConsoles, type Stored } from "./otherConsoles.ts";
 import { createResumed } from "./resumed.ts";
-import { type Address, type OpenServer, openServer, type Route, shown } from "./server.ts";
+import { type Address, openServer, type Route, shown } from "./server.ts";
 import { createTenantChanges } from "./tenantChanges.ts";
 
 /** Where it listens, and how long things take. */

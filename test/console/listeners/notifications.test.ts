@@ -3,13 +3,14 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { createLocalJWKSet, SignJWT } from "jose";
 import { createSigningKey } from "../../../fixtures/jwts.ts";
 import { createNotifications } from "../../../src/console/listeners/notifications.ts";
-import { type OpenServer, openServer } from "../../../src/console/listeners/server.ts";
+import type { OpenServer } from "../../../src/console/listeners/guardedServer.ts";
+import { openServer } from "../../../src/console/listeners/server.ts";
 import type { Counter } from "../../../src/console/wanted.ts";
 import { explain } from "../../../src/program/explain.ts";
 import { NetworkError } from "../../../src/superoffice/errors.ts";
 import type { KeySet } from "../../../src/superoffice/keySet.ts";
 import { type JsonLine, openJsonLog } from "../../support/jsonLog.ts";
-import { freePort } from "../../support/notifier.ts";
+import { freePort } from "../../support/freePort.ts";
 
 const ISSUER = "https://sod.superoffice.com";
 const MINUTE = 60_000;

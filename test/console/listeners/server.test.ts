@@ -1,23 +1,16 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { ListenError } from "../../../src/console/errors.ts";
-import { openServer, readBody, type Route, shown } from "../../../src/console/listeners/server.ts";
-import { freePort } from "../../support/notifier.ts";
+import { openServer, type Route, shown } from "../../../src/console/listeners/server.ts";
+import { freePort } from "../../support/freePort.ts";
 
 const HELLO: Route = {
   path: "/hello",
   methods: ["GET", "HEAD"],
   answer: () => ({ status: 200, text: "Hello" }),
 };
-const ECHO: Route = {
-  path: "/echo",
-  methods: ["POST"],
-  answer: async (request) => ({ status: 200, text: `${await readBody(request, 10)}` }),
-};
 
-async function open(routes = [HELLO, ECHO]) {
+async function open(routes = [HELLO]) {
   const port = await freePort();
   const server = await openServer({ host: "127.0.0.1", port }, routes);
   const url = `http://127.0.0.1:${port}`;
@@ -30,16 +23,6 @@ async function open(routes = [HELLO, ECHO]) {
       return { status, headers, text: await answer.text() };
     },
   };
-}
-
-/** Sends text as it is; gives what was answered until the connection is closed. */
-async function send(port: number, text: string): Promise<string> {
-  const socket = connect(port, "127.0.0.1");
-  let answer = "";
-  socket.on("data", (bytes) => answer += bytes).on("error", () => {});
-  socket.write(text);
-  await once(socket, "close");
-  return answer;
 }
 
 describe("the small server", () => {
@@ -61,76 +44,6 @@ describe("the small server", () => {
     assert.equal(headers.get("allow"), "GET, HEAD");
     assert.deepEqual((await ask("/hello", { method: "HEAD" })).text, "");
     await close();
-  });
-
-  test("reads a body to its limit", async () => {
-    const { ask, close } = await open();
-    const post = async (body: string) => (await ask("/echo", { method: "POST", body })).text;
-    assert.equal(await post("0123456789"), "0123456789\n");
-    assert.equal(await post("0123456789a"), "undefined\n");
-    await close();
-  });
-
-  test("reads a body to its limit that does not say how long it is", async () => {
-    const { port, close } = await open();
-    const chunks = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
-      "8\r\n01234567\r\n8\r\n89abcdef\r\n0\r\n\r\n";
-    assert.match(await send(port, chunks), /^HTTP\/1\.1 200 [^]*undefined/);
-    await close();
-  });
-
-  test("hangs up on what is no HTTP, and on very long headers", async () => {
-    const { port, ask, close } = await open();
-    assert.doesNotMatch(await send(port, "hello\r\n\r\n"), / 200 /);
-    const long = `GET /hello HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(40_000)}\r\n\r\n`;
-    assert.doesNotMatch(await send(port, long), / 200 /);
-    assert.equal((await ask("/hello")).status, 200);
-    await close();
-  });
-
-  test("cuts off who says nothing, or not all", { timeout: 30_000 }, async () => {
-    const { port, close } = await open();
-    const slow = [
-      "",
-      "GET /hello HTTP/1.1\r\n",
-      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n01",
-    ];
-    // It is the closing that is waited for.
-    for (const answer of await Promise.all(slow.map((text) => send(port, text)))) {
-      assert.doesNotMatch(answer, / 200 /);
-    }
-    await close();
-  });
-
-  test("takes no more than a hundred at once, and others when they are gone", async () => {
-    const { port, ask, close } = await open();
-    const idle = Array.from({ length: 100 }, () => connect(port, "127.0.0.1"));
-    await Promise.all(idle.map((socket) => once(socket, "connect")));
-    // What is beyond them is hung up on.
-    await send(port, "");
-    for (const socket of idle) socket.destroy();
-    await Promise.all(idle.map((socket) => once(socket, "close")));
-    let status = 0;
-    while (status !== 200) status = await ask("/hello").then(({ status }) => status, () => 0);
-    await close();
-  });
-
-  test("answers who was heard when it closes", async () => {
-    let answerNow = () => {};
-    const asked = new Promise<void>((resolve) => {
-      HELLO.answer = () => {
-        resolve();
-        return new Promise((answer) => answerNow = () => answer({ status: 200, text: "Late" }));
-      };
-    });
-    const { ask, close } = await open([HELLO]);
-    const answer = ask("/hello");
-    await asked;
-    const closed = close();
-    answerNow();
-    assert.equal((await answer).text, "Late\n");
-    await closed;
-    await assert.rejects(ask("/hello"));
   });
 
   test("says where it cannot listen, and why", async () => {
