@@ -78,6 +78,7 @@ export async function openListeners(
     { ...kept, store: stored.store },
     resumed.areBack,
     others.tell,
+    monotonicMs,
     log,
   );
   const notifications = createNotifications(

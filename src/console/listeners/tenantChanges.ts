@@ -3,6 +3,7 @@ import type { Logger } from "@logtape/logtape";
 import type { TenantChange } from "../../superoffice/notification.ts";
 import type { Kept } from "../kept/ticketRow.ts";
 import type { Forgotten, TicketStore } from "../kept/ticketStore.ts";
+import { createBucket } from "./bucket.ts";
 
 /** What happened to a tenant. */
 export interface Change {
@@ -47,6 +48,13 @@ export interface TenantChanges {
 const GATHER_MS = 100;
 /** How soon the same is heeded again; where it costs an exchange, which leaves a record at the customer, later. */
 const AGAIN_MS = { state: 5000, ticketAndState: 60_000 };
+/**
+ * How many tickets are forgotten, a second and at once: one JWT that somebody caught may be posted for every tenant. Who is
+ * beyond that keeps its ticket; where that went with a backup, the next call is refused and mended.
+ */
+const TICKETS_PER_SECOND = 2;
+const TICKETS_AT_ONCE = 100;
+
 interface Lately {
   timer: ReturnType<typeof setTimeout>;
   again: boolean;
@@ -61,13 +69,16 @@ const MOST = 10_000;
  * @param store undefined where memory alone keeps
  * @param areBack is told who is to be tried, by their names in lower case
  * @param afterwards is given the console's own changes, once they are heeded here
+ * @param monotonicMs a clock in milliseconds that is never set back
  */
 export function createTenantChanges(
   { tickets, states, store }: Kept & { store: TicketStore | undefined },
   areBack: (names: Iterable<string>) => void,
   afterwards: (changes: Change[]) => void,
+  monotonicMs: () => number,
   log: Logger,
 ): TenantChanges {
+  const mayForgetTicket = createBucket(TICKETS_PER_SECOND, TICKETS_AT_ONCE, monotonicMs);
   /** By their names in lower case. */
   let gathering = new Map<string, Effect>();
   let own: Change[] = [];
@@ -94,11 +105,13 @@ export function createTenantChanges(
     }, AGAIN_MS[effect.forgets]);
     lately.set(key, { timer, again: false });
     if (isOwn) own.push(one);
-    log.info(`{customer}: SuperOffice says that ${says}. Its state is read again.`, {
-      customer: contextIdentifier,
-      change,
-    });
-    gather(name, effect);
+    const told = { customer: contextIdentifier, change };
+    if (isOwn) {
+      log.info(`{customer}: SuperOffice says that ${says}. Its state is read again.`, told);
+    } // Whoever may connect to the database can tell it, too, of tenants that there are not.
+    else log.debug(`{customer}: another console says that ${says}.`, told);
+    const costsTicket = effect.forgets === "ticketAndState" && mayForgetTicket();
+    gather(name, { ...effect, forgets: costsTicket ? "ticketAndState" : "state" });
   }
 
   function gather(name: string, { forgets, triesAgain }: Effect): void {

@@ -23,6 +23,7 @@ let back: string[];
 let storeForgot: string[];
 let lines: JsonLine[];
 let whenDone: () => void;
+let nowMs = 0;
 
 beforeEach(async () => {
   [afterwards, back, storeForgot, lines] = [[], [], [], []];
@@ -46,6 +47,7 @@ beforeEach(async () => {
       whenDone();
     },
     (own) => void afterwards.push(own),
+    () => nowMs,
     log,
   );
 });
@@ -96,6 +98,30 @@ describe("a change has the console look again:", () => {
     await heed([["Cust10001", "Move"]], false);
     assert.deepEqual(haveStates(), NAMES.slice(1));
     assert.deepEqual(afterwards, []);
+    // Anybody in the database can tell it: it does not fill the log.
+    assert.deepEqual(lines.map(({ level }) => level), ["debug"]);
+    assert.match(lines[0]!.message, /^Cust10001: another console says that it moved/);
+  });
+
+  test("no more than a hundred tickets are made anew at once, whoever is said to be restored", async () => {
+    const tenants = Array.from({ length: 150 }, (_, index) => tenantOf(`Restored${index}`));
+    const held = () => tenants.filter((tenant) => kept.tickets.find(tenant) !== undefined).length;
+    const hold = () => {
+      for (const tenant of tenants) {
+        kept.tickets.put(tenant, "7T:held", 1e6);
+        kept.states.put(tenant, STATE, 1e6);
+      }
+    };
+    hold();
+    await heed(tenants.map((tenant) => [tenant.contextIdentifier, "BackupRestored"]));
+    assert.equal(held(), 50);
+    assert.ok(tenants.every((tenant) => kept.states.find(tenant) === undefined));
+    nowMs += 5000;
+    await heed(
+      tenants.reverse().map((tenant) => [tenant.contextIdentifier, "BackupRestored"]),
+      false,
+    );
+    assert.equal(held(), 40);
   });
 
   test("the console's own is heeded however many others tell", async () => {
