@@ -81,12 +81,15 @@ export async function openListeners(
     monotonicMs,
     log,
   );
+  // Its own, so that nothing that is posted has to do with the keys of exchanges.
+  const keySet = createKeySet(target.loginUrl, send);
+  // Whoever posts first is not to wait for them; what this fails with shows then.
+  if (notificationsAt !== undefined) void keySet.get().catch(() => {});
   const notifications = createNotifications(
     (contextIdentifier, change) => changes.heed({ contextIdentifier, change }, true),
     {
       audience: target,
-      // Its own, so that nothing that is posted has to do with the keys of exchanges.
-      keySet: createKeySet(target.loginUrl, send),
+      keySet,
       now,
       monotonicMs,
       telemetry,

@@ -165,6 +165,21 @@ describe("a notification that is posted", () => {
     assert.equal(await statusOf({}), 200);
   });
 
+  test("waits for the keys with few others: two at work, a hundred behind them", async () => {
+    const give: (() => void)[] = [];
+    keySet.get = () => new Promise((resolve) => give.push(() => resolve(keys)));
+    const together = async (many: number) =>
+      new Set(await Promise.all(Array.from({ length: many }, () => statusOf({}))));
+    for (const many of [60, 42]) assert.deepEqual(await together(many), new Set([200]));
+    assert.equal(give.length, 2);
+    assert.equal(await statusOf({}), 429);
+    while (heeded.length < 102) {
+      for (const one of give.splice(0)) one();
+      await new Promise((go) => setTimeout(go, 1));
+    }
+    assert.equal(await statusOf({ Token: "" }), 401);
+  });
+
   test("is judged by its audience, where the client id is known", async () => {
     const Token = await jwtBy(key, { aud: "client-1" });
     assert.equal(await statusOf({ Token }), 200);
