@@ -15,9 +15,10 @@ import { readRunSettings } from "../program/settings.ts";
 import type { Variables } from "../program/variables.ts";
 import { isLoopback } from "../superoffice/trustedHost.ts";
 import { createApplicant } from "./applicant.ts";
+import type { Discretion } from "./desk.ts";
 import { CustomerExistsError } from "./errors.ts";
 import { createInterrupt } from "./interrupt.ts";
-import { type Discretion, waitForApprovals } from "./wait.ts";
+import { waitForApprovals } from "./wait.ts";
 
 const DEFAULT_MINUTES = 10;
 
@@ -67,7 +68,7 @@ async function approveWith(
     const [found] = await findCustomer(customer ?? "", database);
     if (found !== undefined && !replaces) throw new CustomerExistsError(`${found} exists already`);
     const wanted = { customer, replaces };
-    const applicant = await createApplicant(settings, wanted, database, discretion.secrets);
+    const applicant = await createApplicant(settings, wanted, database);
     const waiting = {
       listening,
       isKeptOpen,

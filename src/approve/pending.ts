@@ -1,5 +1,7 @@
+import type { Page } from "./page.ts";
+
 /** An approval that was asked for, and what has to come back with it. */
-export interface Pending<Outcome> {
+export interface Pending {
   /** Comes back beside the code. */
   state: string;
   /** Comes back inside the id_token. */
@@ -12,17 +14,17 @@ export interface Pending<Outcome> {
   browser: string | undefined;
   /** What came back. It is taken once. */
   answer?: URLSearchParams;
-  /** What came of it. */
-  outcome?: Promise<Outcome>;
+  /** What came of it, as a browser is shown it. */
+  page?: Promise<Page>;
 }
 
 /** The approvals that were asked for a short while ago. */
-export interface Pendings<Outcome> {
-  add(pending: Pending<Outcome>): void;
+export interface Pendings {
+  add(pending: Pending): void;
   /** By what came back from SuperOffice. */
-  ofState(state: string): Pending<Outcome> | undefined;
+  ofState(state: string): Pending | undefined;
   /** By the page where its outcome is shown. */
-  ofId(id: string): Pending<Outcome> | undefined;
+  ofId(id: string): Pending | undefined;
 }
 
 /**
@@ -30,12 +32,12 @@ export interface Pendings<Outcome> {
  *
  * @param monotonicMs a clock in milliseconds that is never set back
  */
-export function createPendings<Outcome>(
+export function createPendings(
   most: number,
   lifetimeMs: number,
   monotonicMs: () => number,
-): Pendings<Outcome> {
-  const byState = new Map<string, { pending: Pending<Outcome>; since: number }>();
+): Pendings {
+  const byState = new Map<string, { pending: Pending; since: number }>();
   const byId = new Map<string, string>();
 
   function forget(state: string): void {
@@ -43,7 +45,7 @@ export function createPendings<Outcome>(
     byState.delete(state);
     byId.delete(pending.id);
   }
-  function ofState(state: string): Pending<Outcome> | undefined {
+  function ofState(state: string): Pending | undefined {
     const found = byState.get(state);
     return found && monotonicMs() - found.since < lifetimeMs ? found.pending : undefined;
   }

@@ -29,14 +29,23 @@ export interface Wanted {
   replaces: boolean;
 }
 
+/**
+ * Goes from the answer to a request to a customer that is logged on to.
+ *
+ * @param secrets learns what nothing may print
+ */
+export type Settle = (
+  answer: URLSearchParams,
+  asked: Omit<Asked, "address">,
+  secrets: Secrets,
+) => Promise<Outcome>;
+
 /** What is used on the way. */
 export interface Means {
   send: Send;
   keySet: KeySet;
   logOn: LogOn;
   database: Database;
-  /** Learns what nothing may print. */
-  secrets: Secrets;
 }
 
 /**
@@ -47,11 +56,12 @@ export function createSettle(
   client: Client,
   loginHost: LoginHost,
   { customer, replaces }: Wanted,
-  { send, keySet, logOn, database, secrets }: Means,
-): (answer: URLSearchParams, asked: Omit<Asked, "address">) => Promise<Outcome> {
+  { send, keySet, logOn, database }: Means,
+): Settle {
   async function go(
     answer: URLSearchParams,
     asked: Omit<Asked, "address">,
+    secrets: Secrets,
     outcome: Outcome,
   ): Promise<void> {
     const idToken = await redeem(answer, asked, loginHost, client, send, secrets);
@@ -66,9 +76,9 @@ export function createSettle(
     outcome.associate = principal.associate;
   }
 
-  return async (answer, asked) => {
+  return async (answer, asked, secrets) => {
     const outcome: Outcome = {};
-    await go(answer, asked, outcome).catch((error) => {
+    await go(answer, asked, secrets, outcome).catch((error) => {
       outcome.failure = error;
     });
     return outcome;

@@ -37,14 +37,12 @@ export interface SiteOptions {
 }
 
 /** What the site finds around it. */
-export interface Around<Outcome> {
-  pendings: Pendings<Outcome>;
+export interface Around {
+  pendings: Pendings;
   /** Makes a request for approval, for this browser. */
   ask: (browser: string) => Promise<{ address: string }>;
-  /** Takes what came back; it is called once for each request. */
-  settle: (answer: URLSearchParams, pending: Pending<Outcome>) => Promise<Outcome>;
-  /** What a browser is shown of an outcome. */
-  pageOf: (outcome: Outcome) => Page;
+  /** Deals with what came back, and gives what came of it; it is called once for each request. */
+  settle: (answer: URLSearchParams, pending: Pending) => Promise<Page>;
   /** Is told of an answer that was refused. */
   tellRefused: (error: StateRefusedError) => void;
   /** Is told when a browser was shown an outcome. */
@@ -56,13 +54,17 @@ export interface Around<Outcome> {
 /** Nothing was done with what came. */
 const ENDED: Answering = {
   status: 503,
-  page: {
-    mood: "ill",
-    title: "No more approvals are taken",
-    paragraphs: [
-      "Nothing was done with this one. Ask whoever gave you the address for when to open it again.",
-    ],
-  },
+  page: illPage("No more approvals are taken", [
+    "Nothing was done with this one. Ask whoever gave you the address for when to open it again.",
+  ]),
+};
+
+const GONE: Answering = {
+  status: 404,
+  page: illPage("There is nothing at this address", [
+    "It is none that is given out here now: it is of an earlier time, or was not copied whole.",
+    "Ask whoever gave it to you for the one that holds.",
+  ]),
 };
 
 /** What is refused before anything is asked of SuperOffice. */
@@ -76,13 +78,26 @@ const REFUSALS = {
 
 type Refusal = keyof typeof REFUSALS;
 
-const REFUSAL_PAGES: Record<Refusal, string> = {
-  missing: "What came from SuperOffice does not say which request it belongs to.",
-  unknown:
+const NOTHING_STORED = "Nothing was stored";
+const AGAIN = "Open the address that you were given once more, and go on in the same browser.";
+
+const REFUSAL_PAGES: Record<Refusal, Page> = {
+  missing: illPage(NOTHING_STORED, [
+    "What came from SuperOffice does not say which request it belongs to.",
+    AGAIN,
+  ]),
+  unknown: illPage(NOTHING_STORED, [
     "What came from SuperOffice belongs to no request that is open here: it is too old, or was made elsewhere.",
-  replayed:
-    "This approval has been dealt with already: in another tab, or before this page was loaded once more.",
-  browser: "This approval was begun in another browser, or this one keeps no cookies.",
+    AGAIN,
+  ]),
+  replayed: illPage("This was dealt with already", [
+    "It came in another tab, or before this page was loaded once more, and what came of it then counts.",
+    "Whoever gave you the address sees whether it was stored. If it was not, open that address once more.",
+  ]),
+  browser: illPage(NOTHING_STORED, [
+    "This approval was begun in another browser, or this one keeps no cookies.",
+    AGAIN,
+  ]),
 };
 
 const SAFE_ID = /^[\w-]{20,64}$/;
@@ -96,10 +111,10 @@ export function refusal(which: Refusal): StateRefusedError {
  * Takes what came back for a request for approval: gives that request, or why there is none. What is taken once is not taken
  * again.
  */
-export function take<Outcome>(
+export function take(
   answer: URLSearchParams,
-  pendings: Pendings<Outcome>,
-): Pending<Outcome> | Refusal {
+  pendings: Pendings,
+): Pending | Refusal {
   const [state, ...others] = answer.getAll("state");
   if (state === undefined || state === "" || others.length > 0) return "missing";
   const pending = pendings.ofState(state);
@@ -117,9 +132,9 @@ export function ownAddress(redirectUrl: string, ...parts: string[]): URL {
 }
 
 /** Makes what answers a request. */
-export function createSite<Outcome>(
+export function createSite(
   { redirectUrl, hosts, startKey }: SiteOptions,
-  { pendings, ask, settle, pageOf, tellRefused, tellShown, isEnding }: Around<Outcome>,
+  { pendings, ask, settle, tellRefused, tellShown, isEnding }: Around,
 ): (asking: Asking) => Promise<Answering> {
   const { pathname: callback, protocol } = new URL(redirectUrl);
   const isSecure = protocol === "https:";
@@ -157,19 +172,19 @@ export function createSite<Outcome>(
     return { status: 303, location: ownAddress(redirectUrl, taken.id).pathname };
   }
 
-  function begin(pending: Pending<Outcome>): Promise<Outcome> {
-    return pending.outcome ??= settle(pending.answer!, pending);
+  function begin(pending: Pending): Promise<Page> {
+    return pending.page ??= settle(pending.answer!, pending);
   }
 
   async function outcome(id: string, asking: Asking): Promise<Answering> {
     const pending = pendings.ofId(id);
-    if (pending?.answer === undefined) return refusedPage("unknown");
+    if (pending?.answer === undefined) return GONE;
     if (pending.browser !== undefined && pending.browser !== browserOf(asking)) {
       tellRefused(refusal("browser"));
       return refusedPage("browser");
     }
-    if (pending.outcome === undefined && isEnding()) return ENDED;
-    return { status: 200, page: pageOf(await begin(pending)), sent: tellShown };
+    if (pending.page === undefined && isEnding()) return ENDED;
+    return { status: 200, page: await begin(pending), sent: tellShown };
   }
 
   function refused(which: Refusal): Answering {
@@ -209,16 +224,11 @@ function hostOf(host: string, protocol: string): string {
 }
 
 function refusedPage(which: Refusal): Answering {
-  const page: Page = {
-    mood: "ill",
-    title: "Nothing was stored",
-    paragraphs: [
-      REFUSAL_PAGES[which],
-      "Open the address that you were given once more, and go on in the same browser. Where the approval was stored before, " +
-      "nothing else needs to be done.",
-    ],
-  };
-  return { status: 400, page };
+  return { status: 400, page: REFUSAL_PAGES[which] };
+}
+
+function illPage(title: string, paragraphs: string[]): Page {
+  return { mood: "ill", title, paragraphs };
 }
 
 function plain(status: number, sentence: string): Answering {

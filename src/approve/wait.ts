@@ -2,21 +2,15 @@
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { EXIT_FAILED, EXIT_OK, write } from "../program/exit.ts";
-import { explain } from "../program/explain.ts";
-import type { KnownSecrets } from "../program/knownSecrets.ts";
 import type { Listening } from "../program/listening.ts";
 import { openBrowser } from "../program/openBrowser.ts";
-import { printable } from "../program/printable.ts";
-import type { Redact } from "../program/redact.ts";
 import { isLoopback } from "../superoffice/trustedHost.ts";
 import type { Applicant } from "./applicant.ts";
-import { NobodyCameError, type StateRefusedError } from "./errors.ts";
+import { createDesk, type Desk, type Discretion } from "./desk.ts";
+import { NobodyCameError } from "./errors.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { listen } from "./listen.ts";
-import { linesOf, pageOf } from "./outcome.ts";
 import { readPasted } from "./pasted.ts";
-import { createPendings, type Pending, type Pendings } from "./pending.ts";
-import type { Outcome } from "./settle.ts";
 import { createSite, ownAddress, randomId, refusal, take } from "./site.ts";
 import { readLines } from "./terminal.ts";
 
@@ -31,17 +25,6 @@ export interface Waiting {
   opensBrowser: boolean;
 }
 
-/** What hides secrets. */
-export interface Discretion {
-  secrets: KnownSecrets;
-  redact: Redact;
-}
-
-/** Far more than administrators at once; and as long as one may take to sign in and decide. */
-const MOST_PENDING = 1000;
-const PENDING_MS = 60 * 60_000;
-/** Whoever floods the listener does not flood the terminal. */
-const MOST_REFUSALS_SAID = 20;
 /** How long the last page is waited for, which the browser is on its way to. */
 const LAST_PAGE_MS = 5000;
 
@@ -54,23 +37,13 @@ export async function waitForApprovals(
 ): Promise<number> {
   const { listening, isKeptOpen, minutes } = waiting;
   const { redirectUrl, hosts } = listening;
-  const desk = createDesk(applicant, discretion);
+  const isOwn = isLoopback(new URL(redirectUrl));
+  const desk = createDesk(applicant, isOwn, discretion, () => performance.now());
   const startKey = isKeptOpen ? randomId() : undefined;
   const shown = later<void>();
   let isEnding = false;
   const site = createSite({ redirectUrl, hosts, startKey }, {
     ...desk,
-    pageOf: (outcome) => {
-      const isOwn = isLoopback(new URL(redirectUrl));
-      const page = pageOf(outcome, explainedBy(discretion.redact), isOwn);
-      // A company's name comes from outside, too.
-      const shownText = (text: string) => printable(discretion.redact(text));
-      return {
-        ...page,
-        title: shownText(page.title),
-        paragraphs: page.paragraphs.map(shownText),
-      };
-    },
     // One request alone can begin nothing more anyway, and may be asked what came of it.
     isEnding: () => isKeptOpen && isEnding,
     tellShown: shown.resolve,
@@ -81,7 +54,7 @@ export async function waitForApprovals(
     ? (await desk.ask()).address
     : ownAddress(redirectUrl, startKey).href;
   await sayWhatToDo(address, waiting);
-  const lines = isKeptOpen ? undefined : readAnswers(desk, discretion, interrupt);
+  const lines = isKeptOpen ? undefined : readAnswers(desk, interrupt);
   try {
     const ending = await Promise.race([
       ...(isKeptOpen ? [] : [desk.first]),
@@ -110,70 +83,6 @@ export async function waitForApprovals(
   }
 }
 
-/** Where requests for approval are made, and their answers dealt with. */
-interface Desk {
-  pendings: Pendings<Outcome>;
-  ask: (browser?: string) => Promise<{ address: string }>;
-  settle: (answer: URLSearchParams, pending: Pending<Outcome>) => Promise<Outcome>;
-  tellRefused: (error: StateRefusedError) => void;
-  /** Resolves when an answer was dealt with, with whether all is well. */
-  first: Promise<boolean>;
-  /** Waits for those in hand; gives how many there were in all. */
-  finish: () => Promise<number>;
-  /** How many customers were stored. */
-  stored: () => number;
-}
-
-function createDesk({ ask, settle }: Applicant, { redact }: Discretion): Desk {
-  const pendings = createPendings<Outcome>(MOST_PENDING, PENDING_MS, () => performance.now());
-  const first = later<boolean>();
-  const all: Promise<Outcome>[] = [];
-  let stored = 0;
-  let refusals = 0;
-
-  async function settleAndSay(
-    answer: URLSearchParams,
-    pending: Pending<Outcome>,
-  ): Promise<Outcome> {
-    const outcome = await settle(answer, pending);
-    if (outcome.stored !== undefined) stored++;
-    const { lines, isWell } = linesOf(outcome, explain);
-    const last = lines.pop()!;
-    for (const line of lines) await say(redact(line));
-    await write(isWell ? process.stdout : process.stderr, `${redact(last)}\n`);
-    first.resolve(isWell);
-    return outcome;
-  }
-
-  return {
-    pendings,
-    async ask(browser) {
-      const asked = await ask();
-      pendings.add({ ...asked, id: randomId(), browser });
-      return asked;
-    },
-    settle(answer, pending) {
-      const settling = settleAndSay(answer, pending);
-      all.push(settling);
-      return settling;
-    },
-    tellRefused(error) {
-      if (++refusals > MOST_REFUSALS_SAID) return;
-      const { problem, remedy, code } = explain(error);
-      void write(process.stderr, `${problem}, so nothing was done. ${remedy} [${code}]\n`);
-    },
-    first: first.promise,
-    async finish() {
-      for (let seen = -1; seen < all.length;) {
-        seen = all.length;
-        await Promise.all(all);
-      }
-      return all.length;
-    },
-    stored: () => stored,
-  };
-}
-
 async function sayWhatToDo(
   address: string,
   { listening, isKeptOpen, minutes, opensBrowser }: Waiting,
@@ -194,7 +103,6 @@ async function sayWhatToDo(
 /** Takes answers that are pasted into the terminal, or come through a pipe. */
 function readAnswers(
   { pendings, settle, tellRefused }: Desk,
-  { secrets }: Discretion,
   { press }: Interrupt,
 ) {
   let hasTaken = false;
@@ -205,11 +113,10 @@ function readAnswers(
     if (answer === undefined) {
       return warn("That holds no answer to a request for approval: paste the whole address.");
     }
-    for (const code of answer.getAll("code")) secrets.add(code);
     const taken = take(answer, pendings);
     if (typeof taken === "string") return tellRefused(refusal(taken));
     hasTaken = true;
-    taken.outcome = settle(answer, taken);
+    taken.page = settle(answer, taken);
   }, press);
   if (process.stdin.isTTY) {
     warn(
@@ -217,13 +124,6 @@ function readAnswers(
     );
   }
   return { close: lines.close, hasTaken: () => hasTaken };
-}
-
-function explainedBy(redact: Redact) {
-  return (error: unknown) => {
-    const { problem, remedy, code } = explain(error);
-    return { problem: redact(problem), remedy: redact(remedy), code };
-  };
 }
 
 function interrupted({ signal }: Interrupt): Promise<"stopped"> {

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createPendings, type Pending } from "../../src/approve/pending.ts";
 
-function pending(name: string): Pending<string> {
+function pending(name: string): Pending {
   return { state: `state of ${name}`, nonce: "", verifier: "", id: name, browser: undefined };
 }
 
 test("a request is found by its state and by its page, and by nothing else", () => {
-  const pendings = createPendings<string>(10, 1000, () => 0);
+  const pendings = createPendings(10, 1000, () => 0);
   const one = pending("one");
   pendings.add(one);
   assert.equal(pendings.ofState("state of one"), one);
@@ -19,7 +19,7 @@ test("a request is found by its state and by its page, and by nothing else", () 
 
 test("one that is too old is not found any more, and the oldest makes room", () => {
   let now = 0;
-  const pendings = createPendings<string>(2, 1000, () => now);
+  const pendings = createPendings(2, 1000, () => now);
   pendings.add(pending("one"));
   now = 500;
   pendings.add(pending("two"));

@@ -84,10 +84,11 @@ async function settle(answer: URLSearchParams, asked: Asked, own = application):
     send,
   });
   const keySet = createKeySet(own.loginUrl, send);
-  const means = { send, keySet, logOn, database: client, secrets };
+  const means = { send, keySet, logOn, database: client };
   return await createSettle(own, loginHost, { customer: undefined, replaces: false }, means)(
     answer,
     asked,
+    secrets,
   );
 }
 
@@ -108,6 +109,22 @@ test("an answer comes to a customer that is logged on to", async () => {
   assert.equal(outcome.failure, undefined);
   assert.equal(outcome.stored, "added");
   assert.equal(outcome.associate, "Associate 10001");
+});
+
+test("all that is secret in it is known as such before anything is done with it", async () => {
+  const asked = await askForApproval(loginHost, application);
+  const answer = await answerTo(asked);
+  const learned: string[] = [];
+  const known = secrets;
+  const note = { ...known, add: (secret: string) => void learned.push(secret) };
+  secrets = note;
+  const outcome = await settle(answer, asked);
+  secrets = known;
+  const { systemUserToken } = outcome.approved!;
+  const [verifier, code, idToken, ...others] = learned;
+  assert.deepEqual([verifier, code], [asked.verifier, answer.get("code")]);
+  assert.match(idToken!, /^eyJ/);
+  assert.deepEqual(others, [systemUserToken]);
 });
 
 describe("nothing is stored for an id_token that is forged:", () => {

@@ -13,7 +13,7 @@ import {
 const HOST = "127.0.0.1:3300";
 const KEY = randomId();
 
-let pendings: Pendings<string>;
+let pendings: Pendings;
 let settled: URLSearchParams[];
 let refused: string[];
 let isEnding = false;
@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 
 function siteAt(redirectUrl: string, startKey?: string, hosts = [HOST]) {
-  return createSite<string>({ redirectUrl, hosts, startKey }, {
+  return createSite({ redirectUrl, hosts, startKey }, {
     pendings,
     ask(browser) {
       const state = `state-${++names}`;
@@ -36,9 +36,9 @@ function siteAt(redirectUrl: string, startKey?: string, hosts = [HOST]) {
     },
     settle(answer) {
       settled.push(answer);
-      return Promise.resolve(`outcome of ${answer.get("code")}`);
+      const title = `outcome of ${answer.get("code")}`;
+      return Promise.resolve({ mood: "well", title, paragraphs: [] });
     },
-    pageOf: (title) => ({ mood: "well", title, paragraphs: [] }),
     tellRefused: (error: StateRefusedError) => void refused.push(error.message),
     tellShown() {},
     isEnding: () => isEnding,
@@ -79,7 +79,7 @@ describe("one request for approval", () => {
     // A second tab, and the page loaded once more.
     const again = await site(get("/openid/callback?code=c&state=s"));
     assert.equal(again.location, "/openid/approval/replayed");
-    assert.match((await site(get(again.location!))).page!.paragraphs[0]!, /dealt with already/);
+    assert.match((await site(get(again.location!))).page!.title, /dealt with already/);
     assert.equal((await site(get(answer.location!))).page?.title, "outcome of c");
     assert.equal(settled.length, 1);
     assert.match(refused[0]!, /second time/);
@@ -114,7 +114,7 @@ describe("one request for approval", () => {
   const others: [string, Asking, number][] = [
     ["another path", get("/openid"), 404],
     ["below the path", get("/openid/callback/x"), 404],
-    ["a page that is not there", get(`/openid/approval/${"x".repeat(32)}`), 400],
+    ["a page that is not there", get(`/openid/approval/${"x".repeat(32)}`), 404],
     ["a name that every object has", get("/openid/approval/toString"), 404],
     ["another method", get("/openid/callback", { method: "DELETE" }), 405],
     ["a body that is no form", get("/openid/callback", { method: "POST" }), 415],
@@ -122,7 +122,7 @@ describe("one request for approval", () => {
     ["another port", get("/openid/callback", { host: "127.0.0.1" }), 421],
     ["no host", get("/openid/callback", { host: undefined }), 421],
     ["a host that is none", get("/openid/callback", { host: "127.0.0.1:3300/@" }), 421],
-    ["a start that there is not", get(`/openid/approval/${KEY}`), 400],
+    ["a start that there is not", get(`/openid/approval/${KEY}`), 404],
   ];
   for (const [what, asking, status] of others) {
     test(`is not touched by ${what}`, async () => {
