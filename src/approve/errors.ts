@@ -19,7 +19,7 @@ export class NobodyCameError extends ExplainedError {
 export class CannotListenError extends ExplainedError {
   static override readonly code = "CANNOT_LISTEN";
   static override readonly remedy =
-    "End what listens there (an earlier one of these, perhaps), or take another port, which has to be registered, too.";
+    "End what listens there (an earlier one of these, perhaps), or take another port.";
 }
 
 /** The customer that approved is in the table already. */

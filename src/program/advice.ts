@@ -90,7 +90,8 @@ export const ADVICE: Record<string, Advice> = {
   },
   CANNOT_LISTEN: {
     means: "the address for an approval's answer cannot be listened on",
-    here: "Set here: SUPEROFFICE_REDIRECT_URL, LISTEN.",
+    here:
+      "Set here: LISTEN, where a web server passes requests on; else SUPEROFFICE_REDIRECT_URL, whose port has to be registered, too.",
   },
   CUSTOMER_EXISTS: { means: "the customer that approved is in the table already" },
   LOGIN_HOST_REFUSED: {
