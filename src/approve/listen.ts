@@ -92,7 +92,6 @@ async function serve(
   if (sent !== undefined) response.once("close", sent);
   response.writeHead(status, {
     ...PAGE_HEADERS,
-    "Connection": "close",
     ...(location !== undefined && { "Location": location }),
     ...(setCookie !== undefined && { "Set-Cookie": setCookie }),
     ...(page !== undefined && { "Content-Type": "text/html; charset=utf-8" }),

@@ -43,7 +43,7 @@ const LONGEST_NAME = 100;
 // PublicEndpoint is not read: an address is believed only from the login host's own answer.
 const bodySchema = z.object({
   ContextIdentifier: z.string().min(1).max(LONGEST_NAME).regex(/[\p{L}\p{N}]/u)
-    .regex(/^\P{Cc}+$/u),
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u),
   ChangeType: z.union([z.string().max(LONGEST_NAME), z.number().int()]),
   Token: z.string().nullish(),
 });

@@ -71,6 +71,7 @@ describe("what is no notification is not read:", () => {
     "one of a number": body({ ContextIdentifier: 12345 }),
     "one of dots": body({ ContextIdentifier: ".." }),
     "one with a line break": body({ ContextIdentifier: "Cust1\nCust2" }),
+    "one with half a letter, which no database takes": body({ ContextIdentifier: "A\ud800" }),
     "one with a very long name": body({ ContextIdentifier: "C".repeat(101) }),
     "one without a type": body({ ChangeType: undefined }),
     "one of a broken type": body({ ChangeType: 1.5 }),

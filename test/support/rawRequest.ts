@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect } from "node:net";
 
 /** Sends text as it is to a port of this machine; gives what comes back until the other side hangs up. */
@@ -7,6 +6,7 @@ export async function sendRaw(port: number, text: string): Promise<string> {
   let answer = "";
   socket.on("data", (bytes) => answer += bytes).on("error", () => {});
   socket.write(text);
-  await once(socket, "close");
+  // By an error, too.
+  await new Promise((resolve) => socket.once("close", resolve));
   return answer;
 }

@@ -25,8 +25,8 @@ const MOST_CONNECTIONS = 100;
 const LAST_ANSWERS_MS = 1000;
 
 /**
- * Listens at an address. Each connection is for one request: whoever answers says `Connection: close`. Rejects with the system's
- * error where nothing can listen there.
+ * Listens at an address. Each connection is for one request, and every answer says so. Rejects with the system's error where
+ * nothing can listen there.
  *
  * @param host a name or an address, without brackets
  */
@@ -41,7 +41,12 @@ export async function openGuardedServer(
     connectionsCheckingInterval: LOOK_MS,
     maxHeaderSize: MOST_HEADER_BYTES,
   };
+  const heard = new WeakSet<Socket>();
   const handle: RequestListener = (request, response) => {
+    // One that says more before it was answered could say any number of requests at once.
+    if (heard.has(request.socket)) return void request.socket.destroy();
+    heard.add(request.socket);
+    response.setHeader("Connection", "close");
     // Who goes away in the middle is no trouble of anybody's.
     request.on("error", () => {});
     response.on("error", () => {});
@@ -65,18 +70,19 @@ export async function openGuardedServer(
 }
 
 /**
- * Where too many are connected, the one goes that has been connected for the longest time without having said all that it wants:
- * who has something to say says it at once, and so is answered, however many only take up room.
+ * Where too many are connected, the one goes that has been connected for the longest time without having said all that it wants,
+ * or, where all have, the one that waits for its answer for the longest time: an answer takes a moment, so that who only takes up
+ * room keeps nobody out.
  */
 function makeRoom(server: Server): void {
   /** In the order of their age, with what each has begun to say. */
   const connected = new Map<Socket, IncomingMessage | undefined>();
   server.on("connection", (socket: Socket) => {
     if (connected.size >= MOST_CONNECTIONS) {
-      const [unheard] = [...connected].find(([, request]) => !request?.complete) ?? [socket];
-      connected.delete(unheard);
-      unheard.destroy();
-      if (unheard === socket) return;
+      const all = [...connected];
+      const [leaves] = all.find(([, request]) => !request?.complete) ?? all[0]!;
+      connected.delete(leaves);
+      leaves.destroy();
     }
     connected.set(socket, undefined);
     socket.once("close", () => connected.delete(socket));

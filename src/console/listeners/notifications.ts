@@ -14,6 +14,7 @@ import {
 import { sleep } from "../sleep.ts";
 import type { Explanation, Telemetry } from "../wanted.ts";
 import { createBucket } from "./bucket.ts";
+import { createCarefulKeySet, TooManyWaitError } from "./carefulKeySet.ts";
 import { readBody } from "./guardedServer.ts";
 import type { Answer, Route } from "./server.ts";
 
@@ -36,13 +37,11 @@ const MOST_BYTES = 64 * 1024;
 /** How many are looked at, each second and at once: an upgrade of all customers may bring thousands. */
 const PER_SECOND = 100;
 const AT_ONCE = 300;
-/** How many JWTs are verified at a time, and how many wait for that: a flood may not take the time of others. */
-const MOST_VERIFIED = 2;
-const MOST_WAITING = 100;
+/** How many of a type that is not known are said. */
+const UNKNOWN_PER_SECOND = 1 / 60;
+const UNKNOWN_AT_ONCE = 100;
 /** Who posts has an answer within a second, though the login host's keys may take longer. */
 const ANSWER_MS = 800;
-/** While the keys cannot be read, they are not asked for more often. */
-const KEYS_PAUSE_MS = 5000;
 const TELL_MS = 60_000;
 
 const OK: Answer = { status: 200, text: "Thank you." };
@@ -62,9 +61,8 @@ export function createNotifications(
   { audience, keySet, now, monotonicMs, telemetry, explain, log }: NotificationSurroundings,
 ): Route {
   const mayLook = createBucket(PER_SECOND, AT_ONCE, monotonicMs);
-  let verified = 0;
-  const waiting: (() => void)[] = [];
-  let keysMissingUntilMs = -Infinity;
+  const maySayUnknown = createBucket(UNKNOWN_PER_SECOND, UNKNOWN_AT_ONCE, monotonicMs);
+  const keys = createCarefulKeySet(keySet, monotonicMs);
   let isAudienceTold = false;
   const tellRefused = oncePer(TELL_MS, monotonicMs, (count, reason) => {
     log.warn(
@@ -90,37 +88,23 @@ export function createNotifications(
     };
   }
 
-  async function inTurn<T>(deed: () => Promise<T>): Promise<T> {
-    if (verified >= MOST_VERIFIED) await new Promise<void>((resolve) => waiting.push(resolve));
-    else verified++;
-    try {
-      return await deed();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) verified--;
-      else next();
-    }
-  }
-
   async function judge(notification: SentNotification): Promise<Answer> {
-    if (monotonicMs() < keysMissingUntilMs) return noKeys("they are asked for again in a moment");
     try {
       const { isAudienceJudged } = await validateNotification(
         notification,
         audience,
-        keySet,
+        keys,
         now(),
       );
       if (!isAudienceJudged) tellAudience();
     } catch (error) {
       if (error instanceof JwtInvalidError) return refuse(error.message, 401);
-      keysMissingUntilMs = monotonicMs() + KEYS_PAUSE_MS;
-      return noKeys(explain(error).problem);
+      return noKeys(error instanceof TooManyWaitError ? error.message : explain(error).problem);
     }
     telemetry?.count("notifications.heeded");
     const { contextIdentifier, change } = notification;
     if (typeof change === "string") heed(contextIdentifier, change);
-    else {
+    else if (maySayUnknown()) {
       log.info(
         "{customer}: SuperOffice says that its state changes, in a way that is not known here ({change}): nothing was done.",
         { customer: contextIdentifier, change: change.unknown },
@@ -148,14 +132,14 @@ export function createNotifications(
     path: PATH,
     methods: ["POST"],
     async answer(request: IncomingMessage) {
-      if (!mayLook() || waiting.length >= MOST_WAITING) return BUSY;
+      if (!mayLook()) return BUSY;
       const body = await readBody(request, MOST_BYTES);
       if (body === undefined) return { status: 413, text: `No more than ${MOST_BYTES} bytes.` };
       const notification = readNotification(body);
       if (notification === undefined) return refuse("it is not the JSON of one", 400);
       const inTime = new AbortController();
       const late = sleep(ANSWER_MS, inTime.signal).then(() => OK);
-      const answer = await Promise.race([inTurn(() => judge(notification)), late]);
+      const answer = await Promise.race([judge(notification), late]);
       inTime.abort();
       return answer;
     },

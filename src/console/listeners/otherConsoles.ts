@@ -50,8 +50,8 @@ export function createOtherConsoles(
   { explain, log }: { explain: (error: unknown) => Explanation; log: Logger },
 ): OtherConsoles {
   const self = crypto.randomUUID();
-  /** By what happened, and to whom. */
-  const waiting = new Map<string, Change>();
+  /** By what happened, and to whom; and whether the others have heard of it. */
+  const waiting = new Map<string, { change: Change; isTold: boolean }>();
   let working: Promise<void> | undefined;
 
   async function work(): Promise<void> {
@@ -59,21 +59,27 @@ export function createOtherConsoles(
       const batch = [...waiting].slice(0, BATCH);
       for (const [key] of batch) waiting.delete(key);
       try {
-        await tellAll(batch.map(([, change]) => change));
+        const untold = batch.filter(([, { isTold }]) => !isTold);
+        await tell(untold.map(([, { change }]) => change));
+        for (const [, one] of untold) one.isTold = true;
+        await forget(batch.map(([, { change }]) => change));
         await sleep(PAUSE_MS, stop);
       } catch (error) {
         log.debug("{problem}. {remedy} [{code}]", { ...explain(error) });
-        for (const [key, change] of batch) waiting.set(key, change);
+        // What came anew meanwhile is told anew.
+        for (const [key, one] of batch) if (!waiting.has(key)) waiting.set(key, one);
         await sleep(RETRY_MS, stop);
       }
     }
   }
 
-  async function tellAll(changes: Change[]): Promise<void> {
-    await tellConsoles(
-      changes.map((change) => JSON.stringify({ from: self, ...change })),
-      database,
-    );
+  async function tell(changes: Change[]): Promise<void> {
+    if (changes.length === 0) return;
+    const texts = changes.map((change) => JSON.stringify({ from: self, ...change }));
+    await tellConsoles(texts, database);
+  }
+
+  async function forget(changes: Change[]): Promise<void> {
     if (store === undefined && !isShared) return;
     const namesOf = (isMeant: (change: Change) => boolean) =>
       new Set(changes.filter(isMeant).map((one) => one.contextIdentifier.toLowerCase()));
@@ -97,7 +103,8 @@ export function createOtherConsoles(
     tell(changes) {
       for (const one of changes) {
         if (waiting.size >= MOST_WAITING) break;
-        waiting.set(`${one.change} ${one.contextIdentifier.toLowerCase()}`, one);
+        const key = `${one.change} ${one.contextIdentifier.toLowerCase()}`;
+        waiting.set(key, { change: one, isTold: false });
       }
       working ??= work().finally(() => working = undefined);
     },

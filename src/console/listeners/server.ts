@@ -34,7 +34,6 @@ export async function openServer(address: Address, routes: Route[]): Promise<Ope
     response.writeHead(status, {
       "Content-Type": "text/plain; charset=utf-8",
       "Cache-Control": "no-store",
-      Connection: "close",
       ...headers,
     });
     response.end(request.method === "HEAD" ? undefined : `${text}\n`);
