@@ -7,6 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { emptyFolder, startConsole } from "./support/childConsole.ts";
+import { makeTenants } from "./support/sampleTenants.ts";
+import { startTestStandIn } from "./support/testStandIn.ts";
 import { freePort } from "./support/freePort.ts";
 
 const CUSTOMERS = fileURLToPath(new URL("../src/customers.ts", import.meta.url));
@@ -117,5 +119,22 @@ describe("in a browser", { skip }, () => {
       child.kill();
       await page.close();
     }
+  });
+
+  test("the demo's own page has a tenant change", async () => {
+    const tenants = makeTenants(1);
+    const standIn = await startTestStandIn(tenants, { hasPage: true });
+    const page = await browser.newPage();
+    await page.goto(`${standIn.loginUrl}/demo`);
+    await look(page, "demo");
+    await page.getByLabel("Change").selectOption("2");
+    await page.getByRole("button", { name: "Change, and tell" }).click();
+    await page.getByText("Back").waitFor();
+    assert.match(
+      await page.locator("body").innerText(),
+      /Cust10001: Suspend\. Its state is Suspended/i,
+    );
+    await page.close();
+    await standIn.close();
   });
 });

@@ -14,6 +14,7 @@ import {
   type HttpAnswer,
   readJson,
   type Send,
+  textOf,
   unexpectedStatus,
 } from "../superoffice/http.ts";
 import type { Application } from "../superoffice/tenant.ts";
@@ -47,7 +48,7 @@ const OVER_HTTP = { [oauth.allowInsecureRequests]: true } as const;
  * @see "Authentication API", https://docs.superoffice.com/en/authentication/online/api.html
  */
 export async function readLoginHost(loginUrl: string, send: Send): Promise<LoginHost> {
-  const purpose = "reading how it is signed in";
+  const purpose = "reading its OpenID Connect metadata";
   const { response, answer } = await request(
     purpose,
     send,
@@ -141,7 +142,7 @@ export async function redeem(
   // Whoever opens an address may send anything as a code: a word of every line is to be no secret from then on.
   const code = judged.get("code") ?? "";
   if (code.length >= SHORTEST_CODE) secrets.add(code);
-  const { response, answer } = await request(
+  const { response, answer: whole } = await request(
     "redeeming the code",
     send,
     (customFetch) =>
@@ -155,8 +156,10 @@ export async function redeem(
         { ...OVER_HTTP, [oauth.customFetch]: customFetch },
       ),
   );
+  // What holds tokens, or a part of them, is quoted nowhere.
+  const answer = { ...whole, bytes: new Uint8Array() };
   if (answer.status !== 200) throw await refusalOf(response, answer, loginHost, client);
-  const { id_token } = readJson(answer, tokensSchema);
+  const { id_token } = readTokens(whole);
   secrets.add(id_token);
   const others = JSON.stringify({ ...JSON.parse(await response.text()), id_token: undefined });
   await oauth.processAuthorizationCodeResponse(
@@ -169,6 +172,17 @@ export async function redeem(
     );
   });
   return id_token;
+}
+
+function readTokens(answer: HttpAnswer): z.infer<typeof tokensSchema> {
+  try {
+    JSON.parse(textOf(answer));
+  } catch {
+    throw new UnreadableAnswerError(
+      `${answer.host} answered ${answer.purpose} with status ${answer.status} and no JSON`,
+    );
+  }
+  return readJson(answer, tokensSchema);
 }
 
 function judge(

@@ -10,13 +10,32 @@ const METADATA = {
   token_endpoint: `${LOGIN_URL}/login/common/oauth/tokens`,
 };
 
-function answering(body: unknown, status = 200): { send: Send; asked: HttpRequest[] } {
+const CLIENT = {
+  loginUrl: LOGIN_URL,
+  clientId: "our-client",
+  clientSecret: "our-secret",
+  redirectUrl: "http://127.0.0.1:3300",
+};
+
+/** What comes for a code, with secrets of made-up form in it. */
+const TOKENS = JSON.stringify({
+  token_type: "Bearer",
+  access_token: "8A:Cust12345.AbCd",
+  refresh_token: "AbCdEf",
+  id_token: "eyJhbGciOi.eyJzeXN0ZW0.c2ln",
+});
+
+function answering(body: unknown, status = 200) {
+  return answeringText(JSON.stringify(body), status);
+}
+
+function answeringText(text: string, status: number): { send: Send; asked: HttpRequest[] } {
   const asked: HttpRequest[] = [];
   return {
     asked,
     send(request) {
       asked.push(request);
-      const bytes = new TextEncoder().encode(JSON.stringify(body));
+      const bytes = new TextEncoder().encode(text);
       const headers = { "content-type": "application/json" };
       const { purpose } = request;
       return Promise.resolve({ purpose, host: "sod.superoffice.com", status, headers, bytes });
@@ -58,10 +77,9 @@ test("a login host that answers with another status is named by it", async () =>
 test("each request for approval has state, nonce and PKCE of its own", async () => {
   const { send } = answering(METADATA);
   const loginHost = await readLoginHost(LOGIN_URL, send);
-  const client = { clientId: "our-client", redirectUrl: "http://127.0.0.1:3300" };
   const [one, two] = await Promise.all([
-    askForApproval(loginHost, client),
-    askForApproval(loginHost, client, "Cust12345"),
+    askForApproval(loginHost, CLIENT),
+    askForApproval(loginHost, CLIENT, "Cust12345"),
   ]);
   for (const name of ["state", "nonce", "verifier"] as const) {
     assert.notEqual(one[name], two[name]);
@@ -80,19 +98,47 @@ test("each request for approval has state, nonce and PKCE of its own", async () 
 test("an answer with two codes is refused, nothing is asked, and words that come as codes are no secrets", async () => {
   const { send, asked } = answering(METADATA);
   const loginHost = await readLoginHost(LOGIN_URL, send);
-  const client = {
-    loginUrl: LOGIN_URL,
-    clientId: "our-client",
-    clientSecret: "our-secret",
-    redirectUrl: "http://127.0.0.1:3300",
-  };
-  const own = await askForApproval(loginHost, client);
+  const own = await askForApproval(loginHost, CLIENT);
   const answered = new URLSearchParams([["state", own.state], ["code", "Logged"], ["code", "on"]]);
   const known: string[] = [];
   const secrets = { add: (secret: string) => void known.push(secret), delete: () => {} };
-  await assert.rejects(redeem(answered, own, loginHost, client, send, secrets), {
+  await assert.rejects(redeem(answered, own, loginHost, CLIENT, send, secrets), {
     code: "APPROVAL_REFUSED",
   });
   assert.deepEqual(known, [own.verifier]);
   assert.equal(asked.length, 1);
 });
+
+for (
+  const [what, status, body] of [
+    ["is cut off", 200, TOKENS.slice(0, -30)],
+    ["comes with status 201", 201, TOKENS],
+    ["comes with status 500", 500, TOKENS],
+    [
+      "comes as a form",
+      200,
+      "access_token=8A%3ACust12345.AbCd&id_token=eyJhbGciOi.eyJzeXN0ZW0.c2ln",
+    ],
+    ["holds no id_token", 200, TOKENS.replace("id_token", "id_tokens")],
+    ["is of another form", 200, TOKENS.replace('"Bearer"', "1")],
+  ] as const
+) {
+  test(`an answer with tokens that ${what} is refused, and none of it is quoted`, async () => {
+    const { send } = answering(METADATA);
+    const loginHost = await readLoginHost(LOGIN_URL, send);
+    const own = await askForApproval(loginHost, CLIENT);
+    const answered = new URLSearchParams({ state: own.state, code: "a-code-that-nobody-knows" });
+    const secrets = { add: () => {}, delete: () => {} };
+    const redeemed = redeem(
+      answered,
+      own,
+      loginHost,
+      CLIENT,
+      answeringText(body, status).send,
+      secrets,
+    );
+    const error = await redeemed.then(() => assert.fail("it was taken"), (error: Error) => error);
+    assert.match(error.message, /^sod\.superoffice\.com answered redeeming the code with /);
+    assert.doesNotMatch(error.message, /8A|AbCd|eyJ|c2ln/);
+  });
+}
