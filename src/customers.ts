@@ -5,15 +5,14 @@ import { fileURLToPath } from "node:url";
 import { type Database, type DatabaseError, openDatabase } from "./database/connection.ts";
 import { addCallTable } from "./database/callCounts.ts";
 import {
-  addCustomer,
   createTable,
   findCustomer,
   listCustomers,
   pauseCustomer,
   removeCustomer,
-  replaceToken,
   restartWork,
   resumeCustomer,
+  storeToken,
   whichTables,
 } from "./database/customerTable.ts";
 import { pgBossSql } from "./database/pgBoss.ts";
@@ -153,7 +152,8 @@ async function init(database: Database): Promise<number> {
   return await say(GRANTS);
 }
 
-const GRANTS = "Where the console has a user of its own, here called console, that needs: " +
+const GRANTS =
+  "Where the console has a user of its own, here called console, that needs (add, approve and remove also insert and delete on customers): " +
   "grant select, update on customers to console; grant select, insert, update, delete on tickets, calls to console;";
 
 async function sayOfLastWork(added: boolean | DatabaseError): Promise<void> {
@@ -201,17 +201,13 @@ async function add(database: Database, { customer, options }: OneRequest): Promi
   const fault = faultOfToken(token);
   if (fault !== undefined) return await fail(`${fault} Nothing was stored.`);
 
-  if (replaces) {
-    const replaced = await replaceToken(customer, token, database);
-    if (replaced.length > 0) {
-      return await say(
-        `Stored the new token of ${inWords(replaced)}; the console takes it at its next poll.`,
-      );
-    }
-  }
-  const added = await addCustomer(customer, token, database);
-  if (added.length === 0) return await exists([customer]);
-  return await say(`Added ${inWords(added)}; the console logs on to it at its next poll.`);
+  const { stored, customers } = await storeToken(customer, token, replaces, database);
+  if (stored === "exists") return await exists(customers);
+  return await say(
+    stored === "added"
+      ? `Added ${inWords(customers)}; the console logs on to it at its next poll.`
+      : `Stored the new token of ${inWords(customers)}; the console takes it at its next poll.`,
+  );
 }
 
 async function exists(found: string[]): Promise<number> {

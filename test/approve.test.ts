@@ -1,5 +1,6 @@
 // The command `customers approve` as a process, with an administrator's browser and the stand-in.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -68,7 +69,7 @@ function command(): string[] {
     : [...parts.slice(0, -1), join(ROOT, "src/customers.ts")];
 }
 
-function own(port: number): Record<string, string> {
+function ownSettings(port: number): Record<string, string> {
   return {
     ...settingsFor(standIn, database.databaseUrl),
     SUPEROFFICE_CLIENT_ID: SAMPLE_REGISTRATION.clientId,
@@ -80,7 +81,7 @@ async function startApprove(
   args: string[] = [],
   more: Record<string, string> = {},
 ): Promise<Approving> {
-  const variables = { ...own(await freePort()), ...more };
+  const variables = { ...ownSettings(await freePort()), ...more };
   const child = startCommand(
     [...command(), "approve", ...args],
     variables,
@@ -90,6 +91,17 @@ async function startApprove(
   await child.waitFor(/^The answer is waited for at|\. The answer is waited/);
   const address = child.output().split("\n").find((line) => /^https?:\/\/\S+$/.test(line)) ?? "";
   return { child, address, variables, redirectUrl: variables["SUPEROFFICE_REDIRECT_URL"]! };
+}
+
+function nextRequestFor(place: string): Promise<void> {
+  return new Promise((resolve) => {
+    const seen = (at: string) => {
+      if (at !== place) return;
+      standIn.events.off("request", seen);
+      resolve();
+    };
+    standIn.events.on("request", seen);
+  });
 }
 
 async function rows(): Promise<Record<string, unknown>[]> {
@@ -215,12 +227,12 @@ describe("a customer that exists", () => {
     const shown = await approveIn(browser, approving.address, "Cust10001");
     assert.match(shown.text, /Nothing was stored Cust10001 exists already/);
     assert.equal(await approving.child.ended, 1);
-    assert.match(lastLine(approving), /exists already\. .*approve --replace/);
+    assert.match(lastLine(approving), /exists already\. .*with --replace added\./);
     assert.equal((await rows())[0]!["system_user_token"], "an old token");
   });
 
   test("is told before anybody is asked, where it was named", async () => {
-    const variables = own(await freePort());
+    const variables = ownSettings(await freePort());
     const child = startCommand([...command(), "approve", "Cust10001"], variables);
     assert.equal(await child.ended, 1);
     assert.match(child.output(), /^cust10001 exists already/);
@@ -274,6 +286,64 @@ describe("an approval is refused, and nothing stored, where", () => {
     assert.deepEqual(await rows(), []);
   });
 
+  test("none could be stored, which is told before anybody is asked", async () => {
+    const { sql } = database;
+    await sql.unsafe(`
+      alter table customers rename to subscriptions;
+      create view customers as select distinct * from subscriptions`);
+    const child = startCommand([...command(), "approve"], ownSettings(await freePort()));
+    assert.equal(await child.ended, 1);
+    await sql.unsafe("drop view customers; alter table subscriptions rename to customers");
+    assert.match(
+      child.output(),
+      /^The database .* cannot insert into view .*\[DATABASE_TROUBLE\]\n$/s,
+    );
+    assert.doesNotMatch(child.output(), /Open this address/);
+  });
+
+  test("Ctrl-C comes while the login host says nothing yet", async () => {
+    const silent = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => silent.once("listening", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const variables = { SUPEROFFICE_LOGIN_URL: `http://127.0.0.1:${port}` };
+    const child = startCommand([...command(), "approve"], {
+      ...ownSettings(await freePort()),
+      ...variables,
+    });
+    await once(silent, "request");
+    child.signal("SIGINT");
+    assert.equal(await child.ended, 1);
+    assert.equal(child.output(), "Stopped: nothing was stored.\n");
+    silent.closeAllConnections();
+    silent.close();
+  });
+
+  test("Ctrl-C comes while an answer is dealt with: that is waited for, and a second one ends it at once", async () => {
+    for (const isTwice of [false, true]) {
+      const { child, address } = await startApprove();
+      let goOn = () => {};
+      const until = new Promise<void>((resolve) => goOn = resolve);
+      const end = standIn.misbehave({ at: "tokens", how: { until } });
+      const redeeming = nextRequestFor("tokens");
+      const shown = approveIn(browser, address, "Cust10001").catch(() => undefined);
+      await redeeming;
+      child.signal("SIGINT");
+      await child.waitFor(/Waiting for what was begun; Ctrl-C again ends it at once\./);
+      if (isTwice) {
+        child.signal("SIGTERM");
+        assert.equal(await child.ended, 143);
+        goOn();
+      } else {
+        goOn();
+        assert.equal(await child.ended, 0, child.output());
+      }
+      end();
+      await shown;
+      assert.equal((await rows()).length, isTwice ? 0 : 1);
+      await database.sql`delete from customers`;
+    }
+  });
+
   test("Ctrl-C ends the waiting", async () => {
     const { child } = await startApprove();
     child.signal("SIGINT");
@@ -285,7 +355,7 @@ describe("an approval is refused, and nothing stored, where", () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;
-    const child = startCommand([...command(), "approve"], own(port));
+    const child = startCommand([...command(), "approve"], ownSettings(port));
     assert.equal(await child.ended, 1);
     server.close();
     assert.match(
@@ -378,7 +448,7 @@ describe("without a browser on this machine", () => {
     "it is not shown on a terminal, where Ctrl-C ends it, too",
     { skip: !existsSync(SCRIPT) },
     async () => {
-      const variables = own(await freePort());
+      const variables = ownSettings(await freePort());
       const line = [...command(), "approve"].map((part) => `'${part}'`).join(" ");
       const start = () =>
         startCommand([SCRIPT, "-qefc", line, "/dev/null"], variables, emptyFolder(), true);
@@ -533,6 +603,17 @@ test("in the demo whoever approves is logged on to by the demo that runs", async
   assert.equal(await approving.child.ended, 0, approving.child.output());
   assert.equal(lastLine(approving), "Logged on to context Cust10004 as Dag");
   await demo.waitFor(/Logged on to context Cust10004 as Dag/);
+
+  // What it tells of itself leads to it without --demo, too.
+  const settings = await fetch(`http://127.0.0.1:${variables.DEMO_PORT}/env`);
+  const folder = emptyFolder();
+  await writeFile(join(folder, ".env"), await settings.text());
+  const [list, doctor] = [["customers.ts", "list", "Cust10004"], ["doctor.ts"]].map((
+    [name, ...args],
+  ) => startConsole(args, {}, folder, join(ROOT, "src", name!)));
+  assert.equal(await list!.ended, 0, list!.output());
+  assert.match(list!.output(), /Cust10004 +active/);
+  assert.equal(await doctor!.ended, 0, doctor!.output());
   demo.signal("SIGINT");
   await demo.ended;
 });

@@ -1,7 +1,7 @@
 // Has a customer's administrator approve the application, stores what comes of it, and logs on once.
 import process from "node:process";
 import { openDatabase } from "../database/connection.ts";
-import { findCustomer } from "../database/customerTable.ts";
+import { assertMayStore, findCustomer } from "../database/customerTable.ts";
 import {
   type ApprovalSettings,
   readApprovalSettings,
@@ -14,11 +14,11 @@ import { hasScreen, SCREEN_VARIABLES } from "../program/openBrowser.ts";
 import { readRunSettings } from "../program/settings.ts";
 import type { Variables } from "../program/variables.ts";
 import { isLoopback } from "../superoffice/trustedHost.ts";
-import { createApplicant } from "./applicant.ts";
+import { type Applicant, createApplicant } from "./applicant.ts";
 import type { Discretion } from "./desk.ts";
 import { CustomerExistsError } from "./errors.ts";
-import { createInterrupt } from "./interrupt.ts";
-import { waitForApprovals } from "./wait.ts";
+import { createInterrupt, interrupted } from "./interrupt.ts";
+import { sayStopped, waitForApprovals } from "./wait.ts";
 
 const DEFAULT_MINUTES = 10;
 
@@ -63,12 +63,16 @@ async function approveWith(
   const replaces = options.has("replace");
   const interrupt = createInterrupt();
   const database = openDatabase(target.databaseUrl);
-  try {
-    // What fails without anybody's help fails before somebody is asked for it.
+  /** What fails without anybody's help fails before somebody is asked for it. */
+  async function prepare(): Promise<Applicant> {
     const [found] = await findCustomer(customer ?? "", database);
     if (found !== undefined && !replaces) throw new CustomerExistsError(`${found} exists already`);
-    const wanted = { customer, replaces };
-    const applicant = await createApplicant(settings, wanted, database);
+    await assertMayStore(replaces, database);
+    return await createApplicant(settings, { customer, replaces }, database);
+  }
+  try {
+    const applicant = await Promise.race([prepare(), interrupted(interrupt)]);
+    if (applicant === "stopped") return await sayStopped();
     const waiting = {
       listening,
       isKeptOpen,
@@ -78,7 +82,8 @@ async function approveWith(
     };
     return await waitForApprovals(applicant, waiting, discretion, interrupt);
   } finally {
-    await database.end({ timeout: 5 });
+    // After a Ctrl-C nothing is asked of it any more that somebody waits for.
+    await database.end({ timeout: interrupt.signal.aborted ? 0 : 5 });
     await interrupt.mayEnd();
   }
 }

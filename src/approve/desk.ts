@@ -3,17 +3,17 @@ import process from "node:process";
 import { createBucket } from "../console/listeners/bucket.ts";
 import type { Secrets } from "../console/wanted.ts";
 import { write } from "../program/exit.ts";
-import { explain } from "../program/explain.ts";
+import { explain, inThisRuntime } from "../program/explain.ts";
 import type { KnownSecrets } from "../program/knownSecrets.ts";
 import { printable } from "../program/printable.ts";
 import type { Redact } from "../program/redact.ts";
 import type { Applicant } from "./applicant.ts";
-import type { StateRefusedError } from "./errors.ts";
-import { linesOf, pageOf } from "./outcome.ts";
+import { lastLine, pageOf, storedLine } from "./outcome.ts";
 import type { Page } from "./page.ts";
 import { createPendings, type Pending, type Pendings } from "./pending.ts";
 import type { Outcome } from "./settle.ts";
 import { randomId } from "./site.ts";
+import { type Refusal, refusal } from "./take.ts";
 
 /** What hides secrets. */
 export interface Discretion {
@@ -24,54 +24,79 @@ export interface Discretion {
 /** What is known of the answers. */
 export interface Desk {
   pendings: Pendings;
-  /** Makes a request for approval; for one browser, or for whoever has its address. */
-  ask(browser?: string): Promise<{ address: string }>;
+  /**
+   * Makes a request for approval; for one browser, or for whoever has its address. Undefined where too many were made a moment
+   * ago.
+   */
+  ask(browser?: string): Promise<{ address: string } | undefined>;
   /** Deals with what came back, and says what came of it; gives what a browser is shown. */
-  settle(answer: URLSearchParams, pending: Pending): Promise<Page>;
+  settle(pending: Pending): Promise<Page>;
   /** Says that an answer was refused. */
-  tellRefused(error: StateRefusedError): void;
+  tellRefused(which: Refusal): void;
   /** Resolves when an answer was dealt with, with whether all is well. */
   first: Promise<boolean>;
+  /** How many are being dealt with. */
+  inHand(): number;
   /** Waits for those in hand; gives how many there were in all. */
   finish(): Promise<number>;
   /** How many customers were stored. */
   stored(): number;
 }
 
-/** Far more than administrators at once; and as long as one may take to sign in and decide. */
-const MOST_PENDING = 1000;
+/** How long an administrator may take to sign in and decide. */
 const PENDING_MS = 60 * 60_000;
+/** How many requests are made, a second and at once: far more than administrators come. */
+const ASKED_PER_SECOND = 2;
+const ASKED_AT_ONCE = 100;
+/** Room for all of them, so that whoever has the address pushes nobody out who is deciding. */
+const MOST_PENDING = ASKED_AT_ONCE + ASKED_PER_SECOND * PENDING_MS / 1000;
 /** Whoever floods the listener does not flood the terminal: so many refusals are said at once, then one a minute. */
-const REFUSALS_AT_ONCE = 20;
-const REFUSALS_PER_SECOND = 1 / 60;
+const SAID_AT_ONCE = 20;
+const SAID_PER_SECOND = 1 / 60;
 
-/**
- * @param isOwn whether who looks at a page is who started this
- * @param monotonicMs a clock in milliseconds that is never set back
- */
+/** Who looks at the pages, and how another try is made. */
+export interface DeskOptions {
+  /** Whether who looks at a page is who started this. */
+  isOwn: boolean;
+  /** Whether one address is for all. */
+  isKeptOpen: boolean;
+}
+
+/** @param monotonicMs a clock in milliseconds that is never set back */
 export function createDesk(
-  { ask, settle }: Applicant,
-  isOwn: boolean,
+  { ask, settle: { store, logOn } }: Applicant,
+  { isOwn, isKeptOpen }: DeskOptions,
   { secrets, redact }: Discretion,
   monotonicMs: () => number,
 ): Desk {
   const pendings = createPendings(MOST_PENDING, PENDING_MS, monotonicMs);
-  const mayTell = createBucket(REFUSALS_PER_SECOND, REFUSALS_AT_ONCE, monotonicMs);
-  const all: Promise<Page>[] = [];
+  const mayAsk = createBucket(ASKED_PER_SECOND, ASKED_AT_ONCE, monotonicMs);
+  const sayRefused = sparingly(monotonicMs);
+  const sayFailed = sparingly(monotonicMs);
+  const again = inThisRuntime(
+    isKeptOpen
+      ? "Another try goes by the same address, unless this was started anew: then by its new one."
+      : "For another try, start npm run customers -- approve again, and have its new address opened.",
+  );
+  const inHand = new Set<Promise<Page>>();
   let tellFirst = (_isWell: boolean): void => {};
   const first = new Promise<boolean>((resolve) => tellFirst = resolve);
+  let begun = 0;
   let stored = 0;
-  let untold = 0;
 
-  async function settleAndSay(answer: URLSearchParams, pending: Pending): Promise<Page> {
+  async function settleAndSay(pending: Pending): Promise<Page> {
     const lent = lend(secrets);
     try {
-      const outcome = await settle(answer, pending, lent);
-      if (outcome.stored !== undefined) stored++;
-      const { lines, isWell } = linesOf(outcome, explain);
-      const last = lines.pop()!;
-      for (const line of lines) await write(process.stdout, `${redact(line)}\n`);
-      await write(isWell ? process.stdout : process.stderr, `${redact(last)}\n`);
+      let outcome = await store(pending.answer!, pending, lent);
+      if (outcome.stored !== undefined) {
+        stored++;
+        await write(process.stdout, `${redact(storedLine(outcome))}\n`);
+        outcome = await logOn(outcome);
+      }
+      const isWell = outcome.failure === undefined;
+      const line = redact(lastLine(outcome, explain, again));
+      if (outcome.stored === undefined) await sayFailed(line);
+      else await write(isWell ? process.stdout : process.stderr, `${line}\n`);
       tellFirst(isWell);
       return shownPage(outcome);
     } finally {
@@ -82,7 +107,7 @@ export function createDesk(
 
   /** A company's name comes from outside, too. */
   function shownPage(outcome: Outcome): Page {
-    const page = pageOf(outcome, explain, isOwn);
+    const page = pageOf(outcome, explain, isOwn, again);
     const shown = (text: string) => printable(redact(text));
     return { ...page, title: shown(page.title), paragraphs: page.paragraphs.map(shown) };
   }
@@ -90,31 +115,40 @@ export function createDesk(
   return {
     pendings,
     async ask(browser) {
+      if (!mayAsk()) return undefined;
       const asked = await ask();
       pendings.add({ ...asked, id: randomId(), browser });
       return asked;
     },
-    settle(answer, pending) {
-      const settling = settleAndSay(answer, pending);
-      all.push(settling);
+    settle(pending) {
+      const settling = settleAndSay(pending).finally(() => inHand.delete(settling));
+      inHand.add(settling);
+      begun++;
       return settling;
     },
-    tellRefused(error) {
-      if (!mayTell()) return void untold++;
-      const { problem, remedy, code } = explain(error);
-      const others = untold === 0 ? "" : ` (${untold} more were refused since the last such line)`;
-      untold = 0;
-      void write(process.stderr, `${problem}, so nothing was done${others}. ${remedy} [${code}]\n`);
+    tellRefused(which) {
+      const { problem, remedy, code } = explain(refusal(which));
+      void sayRefused(`${problem}. ${remedy} [${code}]`);
     },
     first,
+    inHand: () => inHand.size,
     async finish() {
-      for (let seen = -1; seen < all.length;) {
-        seen = all.length;
-        await Promise.all(all);
-      }
-      return all.length;
+      while (inHand.size > 0) await Promise.all(inHand);
+      return begun;
     },
     stored: () => stored,
+  };
+}
+
+/** Makes what says lines on the standard error, until there are too many: then one a minute, with how many were left out. */
+function sparingly(monotonicMs: () => number): (line: string) => Promise<void> {
+  const maySay = createBucket(SAID_PER_SECOND, SAID_AT_ONCE, monotonicMs);
+  let unsaid = 0;
+  return async (line) => {
+    if (!maySay()) return void unsaid++;
+    const others = unsaid === 0 ? "" : ` (${unsaid} more such lines were left out since the last)`;
+    unsaid = 0;
+    await write(process.stderr, `${line}${others}\n`);
   };
 }
 

@@ -4,7 +4,8 @@ import { ExplainedError } from "../superoffice/errors.ts";
 export class StateRefusedError extends ExplainedError {
   static override readonly code = "STATE_REFUSED";
   static override readonly remedy =
-    "Open the address that was printed, and go on in that browser without going back; nothing else needs to be done.";
+    "After a second tab, or a page that was loaded once more, nothing needs to be done. Else open the address that was printed " +
+    "once more, and go on in the same browser.";
 }
 
 /** Nobody approved in time. */
@@ -12,7 +13,8 @@ export class NobodyCameError extends ExplainedError {
   static override readonly code = "NOBODY_CAME";
   static override readonly remedy =
     "If SuperOffice's page said that the redirect URL is wrong, register it in the developer portal, letter by letter as it is " +
-    "used here. If the browser ended at an address that did not open, paste that address here. Else start again, with more time.";
+    "used here. Then start again, with more time; where the browser ends at an address that does not open, paste that address " +
+    "into the terminal while this waits.";
 }
 
 /** The address where the answer comes cannot be listened on. */
@@ -26,5 +28,5 @@ export class CannotListenError extends ExplainedError {
 export class CustomerExistsError extends ExplainedError {
   static override readonly code = "CUSTOMER_EXISTS";
   static override readonly remedy =
-    "Nothing was changed. To store the token that comes with a new approval: the same command with --replace (npm run customers -- approve --replace).";
+    "Nothing was changed. To store the token that comes with a new approval, start the same command with --replace added.";
 }

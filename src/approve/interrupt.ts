@@ -34,3 +34,12 @@ export function createInterrupt(): Interrupt {
     },
   };
 }
+
+/** Resolves with the first Ctrl-C or SIGTERM. */
+export function interrupted({ signal }: Interrupt): Promise<"stopped"> {
+  return new Promise((resolve) => {
+    const stopped = () => resolve("stopped");
+    if (signal.aborted) stopped();
+    else signal.addEventListener("abort", stopped, { once: true });
+  });
+}

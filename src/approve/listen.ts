@@ -8,8 +8,8 @@ import { CannotListenError } from "./errors.ts";
 import { PAGE_HEADERS, pageHtml } from "./page.ts";
 import type { Answering, Asking } from "./site.ts";
 
-/** The answer to an approval fits many times. */
-const MOST_BODY_BYTES = 64 * 1024;
+/** The answer to an approval fits well. */
+const MOST_BODY_BYTES = 8 * 1024;
 
 /**
  * Listens at these addresses of this machine. Throws {@link CannotListenError}.

@@ -3,36 +3,29 @@ import type { Explanation } from "../console/wanted.ts";
 import type { Page } from "./page.ts";
 import type { Outcome } from "./settle.ts";
 
-/** What is said on the terminal; the last line says whether the customer was logged on to. */
-export interface Said {
-  lines: string[];
-  /** Whether it is all as it should be. */
-  isWell: boolean;
+/** The line for a customer that is stored, before it is logged on to. */
+export function storedLine(outcome: Outcome): string {
+  const what = outcome.stored === "added" ? "Added" : "Stored the new token of";
+  return `${what} ${whoOf(outcome)}; the console logs on to it at its next poll.`;
 }
 
-/** @param explain says what happened and what to do; secrets may still be in it */
-export function linesOf(outcome: Outcome, explain: (error: unknown) => Explanation): Said {
-  const { approved, stored, associate, failure } = outcome;
+/**
+ * The last line: whether the customer was logged on to.
+ *
+ * @param explain says what happened and what to do; secrets may still be in it
+ * @param again what to do for another try, where nothing was stored
+ */
+export function lastLine(
+  { approved, stored, associate, failure }: Outcome,
+  explain: (error: unknown) => Explanation,
+  again: string,
+): string {
   const context = approved?.contextIdentifier ?? "";
-  const lines: string[] = [];
-  if (stored !== undefined) {
-    lines.push(
-      `${stored === "added" ? "Added" : "Stored the new token of"} ${
-        whoOf(outcome)
-      }; the console logs on to it at its ` +
-        "next poll.",
-    );
-  }
-  if (failure === undefined) {
-    lines.push(`Logged on to context ${context} as ${associate}`);
-    return { lines, isWell: true };
-  }
+  if (failure === undefined) return `Logged on to context ${context} as ${associate}`;
   const { problem, remedy, code } = explain(failure);
-  const what = stored === undefined
-    ? "Nothing was stored"
-    : `${context} is stored, and could not be logged on to yet`;
-  lines.push(`${what}: ${problem}. ${remedy} [${code}]`);
-  return { lines, isWell: false };
+  return stored === undefined
+    ? `Nothing was stored: ${problem}. ${remedy} ${again} [${code}]`
+    : `${context} is stored, and could not be logged on to yet: ${problem}. ${remedy} [${code}]`;
 }
 
 /** What a customer's administrator may see the reason of; anything else is the vendor's own affair. */
@@ -50,11 +43,13 @@ const FOR_VISITORS = [
  *
  * @param explain says what happened and what to do, without secrets
  * @param isOwn whether who looks is who started this, and not a customer's administrator somewhere
+ * @param again what to do for another try, where nothing was stored
  */
 export function pageOf(
   outcome: Outcome,
   explain: (error: unknown) => Explanation,
   isOwn: boolean,
+  again: string,
 ): Page {
   const { approved, stored, associate, failure } = outcome;
   const context = approved?.contextIdentifier ?? "";
@@ -76,7 +71,7 @@ export function pageOf(
   }
   const { problem, remedy, code } = explain(failure);
   const reason = isOwn
-    ? [`${problem}. [${code}]`, remedy]
+    ? [`${problem}. [${code}]`, remedy, ...(stored === undefined ? [again] : [])]
     : FOR_VISITORS.includes(code)
     ? [`${problem}.`, "Whoever gave you the address knows what to do next."]
     : ["It did not work for a reason that whoever gave you the address sees, and has to mend."];

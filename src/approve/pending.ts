@@ -12,7 +12,7 @@ export interface Pending {
   id: string;
   /** The browser that asked, by its cookie; undefined where any may bring the answer. */
   browser: string | undefined;
-  /** What came back. It is taken once. */
+  /** What came back, until it is dealt with the last that did. */
   answer?: URLSearchParams;
   /** What came of it, as a browser is shown it. */
   page?: Promise<Page>;

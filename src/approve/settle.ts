@@ -1,6 +1,6 @@
 import type { Secrets } from "../console/wanted.ts";
 import type { Database } from "../database/connection.ts";
-import { addCustomer, replaceToken } from "../database/customerTable.ts";
+import { storeToken } from "../database/customerTable.ts";
 import type { Send } from "../superoffice/http.ts";
 import type { KeySet } from "../superoffice/keySet.ts";
 import type { LogOn } from "../superoffice/logOn.ts";
@@ -15,7 +15,7 @@ export interface Outcome {
   approved?: Approved;
   /** What became of its row. */
   stored?: "added" | "replaced";
-  /** Who the system user is there. */
+  /** Who the system user is there, once it was logged on. */
   associate?: string;
   /** What kept it from going on. */
   failure?: unknown;
@@ -29,16 +29,17 @@ export interface Wanted {
   replaces: boolean;
 }
 
-/**
- * Goes from the answer to a request to a customer that is logged on to.
- *
- * @param secrets learns what nothing may print
- */
-export type Settle = (
-  answer: URLSearchParams,
-  asked: Omit<Asked, "address">,
-  secrets: Secrets,
-) => Promise<Outcome>;
+/** Goes from an answer to a request to a customer that is stored, and then logged on to. Neither throws. */
+export interface Settle {
+  /**
+   * Redeems the code, validates the id_token, and writes the row.
+   *
+   * @param secrets learns what nothing may print
+   */
+  store(answer: URLSearchParams, asked: Omit<Asked, "address">, secrets: Secrets): Promise<Outcome>;
+  /** Tries one log-on for what was stored. */
+  logOn(stored: Outcome): Promise<Outcome>;
+}
 
 /** What is used on the way. */
 export interface Means {
@@ -48,53 +49,43 @@ export interface Means {
   database: Database;
 }
 
-/**
- * Makes what goes from an answer to a customer that is logged on to: its code is redeemed, the id_token validated, the row
- * written, one log-on tried. What it gives does not throw: a failure is part of the outcome.
- */
+/** Makes what goes from an answer to a customer that is logged on to. */
 export function createSettle(
   client: Client,
   loginHost: LoginHost,
   { customer, replaces }: Wanted,
   { send, keySet, logOn, database }: Means,
 ): Settle {
-  async function go(
-    answer: URLSearchParams,
-    asked: Omit<Asked, "address">,
-    secrets: Secrets,
-    outcome: Outcome,
-  ): Promise<void> {
-    const idToken = await redeem(answer, asked, loginHost, client, send, secrets);
-    const asker = { ...client, nonce: asked.nonce };
-    const approved = await validateIdToken(idToken, asker, keySet, new Date());
-    const { contextIdentifier, systemUserToken } = approved;
-    secrets.add(systemUserToken);
-    if (customer !== undefined) assertSameTenant(customer, contextIdentifier, "the approval");
-    outcome.approved = approved;
-    outcome.stored = await store(approved, replaces, database);
-    const { principal } = await logOn({ contextIdentifier, systemUserToken });
-    outcome.associate = principal.associate;
-  }
-
-  return async (answer, asked, secrets) => {
-    const outcome: Outcome = {};
-    await go(answer, asked, secrets, outcome).catch((error) => {
-      outcome.failure = error;
-    });
-    return outcome;
+  return {
+    async store(answer, asked, secrets) {
+      const outcome: Outcome = {};
+      try {
+        const idToken = await redeem(answer, asked, loginHost, client, send, secrets);
+        const asker = { ...client, nonce: asked.nonce };
+        const approved = await validateIdToken(idToken, asker, keySet, new Date());
+        const { contextIdentifier, systemUserToken } = approved;
+        secrets.add(systemUserToken);
+        if (customer !== undefined) {
+          assertSameTenant(customer, contextIdentifier, "the approval");
+        }
+        outcome.approved = approved;
+        const { stored } = await storeToken(contextIdentifier, systemUserToken, replaces, database);
+        if (stored === "exists") {
+          throw new CustomerExistsError(`${contextIdentifier} exists already`);
+        }
+        outcome.stored = stored;
+      } catch (failure) {
+        outcome.failure = failure;
+      }
+      return outcome;
+    },
+    async logOn(outcome) {
+      try {
+        const { principal } = await logOn(outcome.approved!);
+        return { ...outcome, associate: principal.associate };
+      } catch (failure) {
+        return { ...outcome, failure };
+      }
+    },
   };
-}
-
-async function store(
-  { contextIdentifier, systemUserToken }: Approved,
-  replaces: boolean,
-  database: Database,
-): Promise<"added" | "replaced"> {
-  if (replaces) {
-    const replaced = await replaceToken(contextIdentifier, systemUserToken, database);
-    if (replaced.length > 0) return "replaced";
-  }
-  const added = await addCustomer(contextIdentifier, systemUserToken, database);
-  if (added.length === 0) throw new CustomerExistsError(`${contextIdentifier} exists already`);
-  return "added";
 }

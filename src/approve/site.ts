@@ -1,8 +1,8 @@
 // What the listener answers, without the sockets: where an approval starts, where its answer comes, where its outcome is shown.
 import { randomBytes } from "node:crypto";
-import { StateRefusedError } from "./errors.ts";
 import type { Page } from "./page.ts";
 import type { Pending, Pendings } from "./pending.ts";
+import { isRefusal, type Refusal, take } from "./take.ts";
 
 /** A request, as far as it is looked at. */
 export interface Asking {
@@ -39,12 +39,12 @@ export interface SiteOptions {
 /** What the site finds around it. */
 export interface Around {
   pendings: Pendings;
-  /** Makes a request for approval, for this browser. */
-  ask: (browser: string) => Promise<{ address: string }>;
+  /** Makes a request for approval, for this browser; undefined where too many were made a moment ago. */
+  ask: (browser: string) => Promise<{ address: string } | undefined>;
   /** Deals with what came back, and gives what came of it; it is called once for each request. */
-  settle: (answer: URLSearchParams, pending: Pending) => Promise<Page>;
+  settle: (pending: Pending) => Promise<Page>;
   /** Is told of an answer that was refused. */
-  tellRefused: (error: StateRefusedError) => void;
+  tellRefused: (which: Refusal) => void;
   /** Is told when a browser was shown an outcome. */
   tellShown: () => void;
   /** Whether nothing is begun any more. */
@@ -59,6 +59,11 @@ const ENDED: Answering = {
   ]),
 };
 
+const TOO_MANY: Answering = {
+  status: 429,
+  page: illPage("Too many at once", ["Open the address that you were given again in a minute."]),
+};
+
 const GONE: Answering = {
   status: 404,
   page: illPage("There is nothing at this address", [
@@ -66,17 +71,6 @@ const GONE: Answering = {
     "Ask whoever gave it to you for the one that holds.",
   ]),
 };
-
-/** What is refused before anything is asked of SuperOffice. */
-const REFUSALS = {
-  missing: "An answer came without the state that belongs to a request for approval",
-  unknown:
-    "An answer came to a request for approval that is not open here: it is too old, or was made elsewhere",
-  replayed: "An answer came for the second time to the same request for approval",
-  browser: "An answer came from another browser than the one that asked for approval",
-} as const;
-
-type Refusal = keyof typeof REFUSALS;
 
 const NOTHING_STORED = "Nothing was stored";
 const AGAIN = "Open the address that you were given once more, and go on in the same browser.";
@@ -101,28 +95,6 @@ const REFUSAL_PAGES: Record<Refusal, Page> = {
 };
 
 const SAFE_ID = /^[\w-]{20,64}$/;
-
-/** The error for what is refused. */
-export function refusal(which: Refusal): StateRefusedError {
-  return new StateRefusedError(REFUSALS[which]);
-}
-
-/**
- * Takes what came back for a request for approval: gives that request, or why there is none. What is taken once is not taken
- * again.
- */
-export function take(
-  answer: URLSearchParams,
-  pendings: Pendings,
-): Pending | Refusal {
-  const [state, ...others] = answer.getAll("state");
-  if (state === undefined || state === "" || others.length > 0) return "missing";
-  const pending = pendings.ofState(state);
-  if (pending === undefined) return "unknown";
-  if (pending.answer !== undefined) return "replayed";
-  pending.answer = answer;
-  return pending;
-}
 
 /** Beside the redirect URL: where an approval starts, and where its outcome is shown. */
 export function ownAddress(redirectUrl: string, ...parts: string[]): URL {
@@ -153,10 +125,11 @@ export function createSite(
   async function start(asking: Asking): Promise<Answering> {
     // The same in all its tabs.
     const browser = browserOf(asking) ?? randomId();
-    const { address } = await ask(browser);
+    const asked = await ask(browser);
+    if (asked === undefined) return TOO_MANY;
     return {
       status: 303,
-      location: address,
+      location: asked.address,
       setCookie: `${cookieName}=${browser}; ${cookieRights}`,
     };
   }
@@ -173,14 +146,14 @@ export function createSite(
   }
 
   function begin(pending: Pending): Promise<Page> {
-    return pending.page ??= settle(pending.answer!, pending);
+    return pending.page ??= settle(pending);
   }
 
   async function outcome(id: string, asking: Asking): Promise<Answering> {
     const pending = pendings.ofId(id);
     if (pending?.answer === undefined) return GONE;
     if (pending.browser !== undefined && pending.browser !== browserOf(asking)) {
-      tellRefused(refusal("browser"));
+      tellRefused("browser");
       return refusedPage("browser");
     }
     if (pending.page === undefined && isEnding()) return ENDED;
@@ -188,7 +161,7 @@ export function createSite(
   }
 
   function refused(which: Refusal): Answering {
-    tellRefused(refusal(which));
+    tellRefused(which);
     return { status: 303, location: ownAddress(redirectUrl, which).pathname };
   }
 
@@ -207,7 +180,7 @@ export function createSite(
     if (!isRead) return plain(405, "Not in this way");
     const name = path.slice(folder.length);
     if (startKey !== undefined && name === startKey) return await start(asking);
-    if (Object.hasOwn(REFUSALS, name)) return refusedPage(name as Refusal);
+    if (isRefusal(name)) return refusedPage(name);
     return SAFE_ID.test(name) ? await outcome(name, asking) : plain(404, "There is nothing here");
   };
 }

@@ -8,10 +8,11 @@ import { isLoopback } from "../superoffice/trustedHost.ts";
 import type { Applicant } from "./applicant.ts";
 import { createDesk, type Desk, type Discretion } from "./desk.ts";
 import { NobodyCameError } from "./errors.ts";
-import type { Interrupt } from "./interrupt.ts";
+import { type Interrupt, interrupted } from "./interrupt.ts";
 import { listen } from "./listen.ts";
 import { readPasted } from "./pasted.ts";
-import { createSite, ownAddress, randomId, refusal, take } from "./site.ts";
+import { createSite, ownAddress, randomId } from "./site.ts";
+import { take } from "./take.ts";
 import { readLines } from "./terminal.ts";
 
 /** How answers are waited for. */
@@ -38,7 +39,7 @@ export async function waitForApprovals(
   const { listening, isKeptOpen, minutes } = waiting;
   const { redirectUrl, hosts } = listening;
   const isOwn = isLoopback(new URL(redirectUrl));
-  const desk = createDesk(applicant, isOwn, discretion, () => performance.now());
+  const desk = createDesk(applicant, { isOwn, isKeptOpen }, discretion, () => performance.now());
   const startKey = isKeptOpen ? randomId() : undefined;
   const shown = later<void>();
   let isEnding = false;
@@ -51,9 +52,9 @@ export async function waitForApprovals(
   const listener = await listen(listening.addresses, listening.port, site);
   // One request for approval belongs to whoever has its address; those of an address for all belong to a browser each.
   const address = startKey === undefined
-    ? (await desk.ask()).address
+    ? (await desk.ask())!.address
     : ownAddress(redirectUrl, startKey).href;
-  await sayWhatToDo(address, waiting);
+  if (!interrupt.signal.aborted) await sayWhatToDo(address, waiting);
   const lines = isKeptOpen ? undefined : readAnswers(desk, interrupt);
   try {
     const ending = await Promise.race([
@@ -63,6 +64,10 @@ export async function waitForApprovals(
     ]);
     // What was begun is brought to its end, and nothing more is begun.
     isEnding = true;
+    if (ending === "stopped" && desk.inHand() > 0) {
+      const what = "Waiting for what was begun; Ctrl-C again ends it at once.\n";
+      await write(process.stderr, what);
+    }
     const outcomes = await desk.finish();
     if (isKeptOpen) {
       await say(`No more approvals are taken. Customers that were stored: ${desk.stored()}.`);
@@ -71,16 +76,19 @@ export async function waitForApprovals(
     if (outcomes === 0 && ending === "late") {
       throw new NobodyCameError(`Nobody approved within ${minutes} min`);
     }
-    if (outcomes === 0) {
-      await write(process.stderr, "Stopped: nothing was stored.\n");
-      return EXIT_FAILED;
-    }
+    if (outcomes === 0) return await sayStopped();
     if (!lines?.hasTaken()) await Promise.race([shown.promise, delay(LAST_PAGE_MS)]);
     return await desk.first ? EXIT_OK : EXIT_FAILED;
   } finally {
     lines?.close();
     await listener.close();
   }
+}
+
+/** Says that it ended before anything was stored; gives the exit code. */
+export async function sayStopped(): Promise<number> {
+  await write(process.stderr, "Stopped: nothing was stored.\n");
+  return EXIT_FAILED;
 }
 
 async function sayWhatToDo(
@@ -114,9 +122,9 @@ function readAnswers(
       return warn("That holds no answer to a request for approval: paste the whole address.");
     }
     const taken = take(answer, pendings);
-    if (typeof taken === "string") return tellRefused(refusal(taken));
+    if (typeof taken === "string") return tellRefused(taken);
     hasTaken = true;
-    taken.page = settle(answer, taken);
+    taken.page = settle(taken);
   }, press);
   if (process.stdin.isTTY) {
     warn(
@@ -124,14 +132,6 @@ function readAnswers(
     );
   }
   return { close: lines.close, hasTaken: () => hasTaken };
-}
-
-function interrupted({ signal }: Interrupt): Promise<"stopped"> {
-  return new Promise((resolve) => {
-    const stopped = () => resolve("stopped");
-    if (signal.aborted) stopped();
-    else signal.addEventListener("abort", stopped, { once: true });
-  });
 }
 
 async function say(line: string): Promise<void> {

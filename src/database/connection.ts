@@ -187,7 +187,7 @@ export function explainDatabaseError(error: unknown, database: Database): Databa
     case "42501":
       return explain(
         `The user «${user}» may not do this in «${name}» at ${place}: ${message}`,
-        `Grant it: grant select, update on customers to "${user}" (and insert, delete for the command customers)`,
+        `Grant it: grant select, update on customers to "${user}" (and insert, delete for the command customers: add, approve, remove)`,
       );
     case "42704":
       return explain(

@@ -92,30 +92,67 @@ export async function findCustomer(customer: string, database: Database): Promis
   );
 }
 
-/** Adds a customer; none when it exists already. */
-export async function addCustomer(
-  customer: string,
-  token: string,
-  database: Database,
-): Promise<string[]> {
-  return await names(
-    database`
-      insert into customers (context_identifier, system_user_token)
-      select ${customer}::text, ${token}::text
-      where not exists (select from customers where ${isNamed(customer, database)})
-      returning context_identifier as name`,
-    database,
-  );
+/** What became of a system user token, and the customers concerned. */
+export interface StoredToken {
+  stored: "added" | "replaced" | "exists";
+  customers: string[];
 }
 
-/** Stores a new token, and has the console try the customer at its next poll. */
-export async function replaceToken(
+/**
+ * Adds a customer with its system user token. One that exists already is left as it is, or, where `replaces`, has its token
+ * replaced, and is tried by the console at its next poll.
+ */
+export async function storeToken(
+  customer: string,
+  token: string,
+  replaces: boolean,
+  database: Database,
+): Promise<StoredToken> {
+  const changes = () => database`system_user_token = ${token}, is_active = true, last_error = null`;
+  const replace = async () => replaces ? await update(customer, changes(), database) : [];
+  let customers = await replace();
+  if (customers.length > 0) return { stored: "replaced", customers };
+  customers = await addCustomer(customer, token, database);
+  if (customers.length > 0) return { stored: "added", customers };
+  // Somebody else added it in between.
+  customers = await replace();
+  return customers.length > 0
+    ? { stored: "replaced", customers }
+    : { stored: "exists", customers: [customer] };
+}
+
+/** None when it exists already. */
+async function addCustomer(
   customer: string,
   token: string,
   database: Database,
 ): Promise<string[]> {
-  const changes = database`system_user_token = ${token}, is_active = true, last_error = null`;
-  return await update(customer, changes, database);
+  const query = database`
+    insert into customers (context_identifier, system_user_token)
+    select ${customer}::text, ${token}::text
+    where not exists (select from customers where ${isNamed(customer, database)})
+    returning context_identifier as name`;
+  try {
+    return await names(query, database);
+  } catch (error) {
+    // Who adds the same at the same time is not seen by the query.
+    const isTwice = (error as { cause?: { code?: string } }).cause?.code === UNIQUE_VIOLATION;
+    if (isTwice && (await findCustomer(customer, database)).length > 0) return [];
+    throw error;
+  }
+}
+
+const UNIQUE_VIOLATION = "23505";
+
+/** Looks whether this user may store tokens there, without storing one. Throws `DatabaseError` where not. */
+export async function assertMayStore(replaces: boolean, database: Database): Promise<void> {
+  const insert = database`
+    insert into customers (context_identifier, system_user_token) select '', '' where false`;
+  await runQuery(insert, database);
+  if (!replaces) return;
+  const update = database`
+    update customers set system_user_token = '', is_active = true, last_error = null where false`;
+  await runQuery(update, database);
 }
 
 /** Has the console leave the customer alone. */

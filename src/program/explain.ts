@@ -16,7 +16,7 @@ export function remedyOf(error: Error & { code: string; remedy: string }): strin
 }
 
 /** Commands as they are typed where the program runs. */
-function inThisRuntime(text: string): string {
+export function inThisRuntime(text: string): string {
   return "Deno" in globalThis
     ? text.replace(/npm run (?:--silent )?(customers|doctor)( --)?/g, "deno task $1")
     : text;

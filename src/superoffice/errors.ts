@@ -264,20 +264,19 @@ export class WrongTenantError extends ExplainedError {
 
 const APPROVAL_REMEDIES: Record<string, string> = {
   access_denied:
-    "Whoever opened the address declined, or may not approve: it takes a general or user administrator of the customer. " +
-    "Have one open the address again.",
+    "Whoever opened the address declined, or may not approve: it takes a general or user administrator of the customer.",
   unauthorized_client:
     "Check that the client id is the application's in this environment, and that the developer portal lets it be approved.",
-  temporarily_unavailable: "Often passing: open the address again a little later.",
-  server_error: "Often passing: open the address again a little later.",
+  temporarily_unavailable: "Often passing: try it a little later.",
+  server_error: "Often passing: try it a little later.",
 };
 
 /** SuperOffice answered a request for approval with an error. */
 export class ApprovalRefusedError extends ExplainedError {
   static override readonly code = "APPROVAL_REFUSED";
   static override readonly remedy =
-    "Have a general or user administrator of the customer open the address again; compare client id and redirect URL with " +
-    "what the developer portal says.";
+    "Have a general or user administrator of the customer approve; compare client id and redirect URL with what the developer " +
+    "portal says.";
 
   /** @param error the error's name, as OAuth has it */
   constructor(message: string, error: string, options?: ErrorOptions) {
@@ -290,7 +289,7 @@ export class ApprovalRefusedError extends ExplainedError {
 export class CodeRefusedError extends ExplainedError {
   static override readonly code = "CODE_REFUSED";
   static override readonly remedy =
-    "A code is good once, for ten minutes, and for the redirect URL that it was sent to: have the address opened again.";
+    "A code is good once, for ten minutes, and for the redirect URL that it was sent to: it takes a new approval.";
 }
 
 /** SuperOffice does not know the application by this client id and client secret. */

@@ -74,7 +74,12 @@ async function answerTo({ address }: Asked, decision = "approve"): Promise<URLSe
   return new URL(answer.headers.get("location")!).searchParams;
 }
 
-async function settle(answer: URLSearchParams, asked: Asked, own = application): Promise<Outcome> {
+async function settle(
+  answer: URLSearchParams,
+  asked: Asked,
+  own = application,
+  replaces = false,
+): Promise<Outcome> {
   const { logOn } = await createSuperOffice({
     ...own,
     privateKey: await readFile(
@@ -85,11 +90,9 @@ async function settle(answer: URLSearchParams, asked: Asked, own = application):
   });
   const keySet = createKeySet(own.loginUrl, send);
   const means = { send, keySet, logOn, database: client };
-  return await createSettle(own, loginHost, { customer: undefined, replaces: false }, means)(
-    answer,
-    asked,
-    secrets,
-  );
+  const settle = createSettle(own, loginHost, { customer: undefined, replaces }, means);
+  const outcome = await settle.store(answer, asked, secrets);
+  return outcome.stored === undefined ? outcome : await settle.logOn(outcome);
 }
 
 /** Says that it was refused with this code and these words, shows no secret, and left the table alone. */
@@ -109,6 +112,22 @@ test("an answer comes to a customer that is logged on to", async () => {
   assert.equal(outcome.failure, undefined);
   assert.equal(outcome.stored, "added");
   assert.equal(outcome.associate, "Associate 10001");
+});
+
+test("of two approvals of a new customer at once one adds it, and the other is stored too where that replaces", async () => {
+  for (const replaces of [false, true]) {
+    await database.sql`delete from customers`;
+    const asked = [1, 2, 3, 4].map(() => askForApproval(loginHost, application));
+    const outcomes = await Promise.all(
+      asked.map(async (one) => settle(await answerTo(await one), await one, application, replaces)),
+    );
+    const became = outcomes.map(({ stored, failure }) =>
+      stored ?? (failure as { code?: string }).code
+    );
+    const other = replaces ? "replaced" : "CUSTOMER_EXISTS";
+    assert.deepEqual(became.sort(), ["added", other, other, other].sort());
+    assert.equal((await database.sql`select from customers`).length, 1);
+  }
 });
 
 test("all that is secret in it is known as such before anything is done with it", async () => {

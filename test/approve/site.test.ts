@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
-import type { StateRefusedError } from "../../src/approve/errors.ts";
 import { createPendings, type Pendings } from "../../src/approve/pending.ts";
 import {
   type Answering,
@@ -17,6 +16,7 @@ let pendings: Pendings;
 let settled: URLSearchParams[];
 let refused: string[];
 let isEnding = false;
+let isBusy = false;
 let names = 0;
 
 beforeEach(() => {
@@ -24,22 +24,24 @@ beforeEach(() => {
   settled = [];
   refused = [];
   isEnding = false;
+  isBusy = false;
 });
 
 function siteAt(redirectUrl: string, startKey?: string, hosts = [HOST]) {
   return createSite({ redirectUrl, hosts, startKey }, {
     pendings,
     ask(browser) {
+      if (isBusy) return Promise.resolve(undefined);
       const state = `state-${++names}`;
       pendings.add({ state, nonce: "", verifier: "", id: randomId(), browser });
       return Promise.resolve({ address: `https://login.example/?state=${state}` });
     },
-    settle(answer) {
-      settled.push(answer);
-      const title = `outcome of ${answer.get("code")}`;
+    settle({ answer }) {
+      settled.push(answer!);
+      const title = `outcome of ${answer!.get("code")}`;
       return Promise.resolve({ mood: "well", title, paragraphs: [] });
     },
-    tellRefused: (error: StateRefusedError) => void refused.push(error.message),
+    tellRefused: (which) => void refused.push(which),
     tellShown() {},
     isEnding: () => isEnding,
   });
@@ -82,7 +84,7 @@ describe("one request for approval", () => {
     assert.match((await site(get(again.location!))).page!.title, /dealt with already/);
     assert.equal((await site(get(answer.location!))).page?.title, "outcome of c");
     assert.equal(settled.length, 1);
-    assert.match(refused[0]!, /second time/);
+    assert.deepEqual(refused, ["replayed"]);
   });
 
   test("is answered by a form", async () => {
@@ -111,6 +113,13 @@ describe("one request for approval", () => {
     });
   }
 
+  test("keeps of an answer what is looked at, and no more", async () => {
+    add();
+    const more = Array.from({ length: 1000 }, (_, at) => `&a${at}=b&error_uri=${at}`).join("");
+    await site(get(`/openid/callback?code=c&code=d&code=e&iss=i&state=s${more}`));
+    assert.equal(settled[0]!.toString(), "code=c&code=d&iss=i&state=s");
+  });
+
   const others: [string, Asking, number][] = [
     ["another path", get("/openid"), 404],
     ["below the path", get("/openid/callback/x"), 404],
@@ -118,6 +127,7 @@ describe("one request for approval", () => {
     ["a name that every object has", get("/openid/approval/toString"), 404],
     ["another method", get("/openid/callback", { method: "DELETE" }), 405],
     ["a body that is no form", get("/openid/callback", { method: "POST" }), 415],
+    ["a form for one of its own pages", post(`/openid/approval/${"i".repeat(32)}`, {}), 405],
     ["another host", get("/openid/callback?code=c&state=s", { host: "evil.example:3300" }), 421],
     ["another port", get("/openid/callback", { host: "127.0.0.1" }), 421],
     ["no host", get("/openid/callback", { host: undefined }), 421],
@@ -153,6 +163,27 @@ describe("an address for many", () => {
     assert.deepEqual(settled, []);
     const cookie = `x=y; ${cookieOf(mine)}`;
     assert.equal((await site(get(answer.location!, { cookie }))).page?.title, "outcome of c");
+  });
+
+  test("asks whoever comes when too many are there to come again", async () => {
+    const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
+    isBusy = true;
+    const answer = await site(get(`/openid/approval/${KEY}`));
+    assert.equal(answer.status, 429);
+    assert.match(answer.page!.paragraphs[0]!, /again in a minute/);
+  });
+
+  test("is not spoilt by another browser that brings an answer first", async () => {
+    const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
+    const mine = await site(get(`/openid/approval/${KEY}`));
+    const bring = (code: string) =>
+      site(get(`/openid/callback?code=${code}&state=${stateOf(mine)}`));
+    const foreign = await bring("foreign");
+    assert.equal((await site(get(foreign.location!))).status, 400);
+    const answer = await bring("own");
+    const shown = await site(get(answer.location!, { cookie: cookieOf(mine) }));
+    assert.equal(shown.page?.title, "outcome of own");
+    assert.equal((await bring("late")).location, "/openid/approval/replayed");
   });
 
   test("begins nothing more at its end, and shows what was begun", async () => {

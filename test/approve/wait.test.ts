@@ -7,6 +7,8 @@ import { waitForApprovals } from "../../src/approve/wait.ts";
 import { createSecrets } from "../../src/program/knownSecrets.ts";
 import { createRedact } from "../../src/program/redact.ts";
 
+const nobodyCame = () => Promise.reject(new Error("nobody came"));
+
 test("where nobody comes in time, it says what the reason may be", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -16,7 +18,7 @@ test("where nobody comes in time, it says what the reason may be", async () => {
   const applicant = {
     ask: () =>
       Promise.resolve({ address: "https://login.example/", state: "s", nonce: "n", verifier: "v" }),
-    settle: () => Promise.reject(new Error("nobody came")),
+    settle: { store: nobodyCame, logOn: nobodyCame },
   };
   const listening = { redirectUrl, addresses: ["127.0.0.1"], port, hosts: [`127.0.0.1:${port}`] };
   const waiting = { listening, isKeptOpen: false, minutes: 0.0005, opensBrowser: false };
