@@ -105,12 +105,15 @@ export function createTenantChanges(
     }, AGAIN_MS[effect.forgets]);
     lately.set(key, { timer, again: false });
     if (isOwn) own.push(one);
+    const costsTicket = effect.forgets === "ticketAndState" && mayForgetTicket();
     const told = { customer: contextIdentifier, change };
     if (isOwn) {
-      log.info(`{customer}: SuperOffice says that ${says}. Its state is read again.`, told);
+      const then = `its state is read before the next call${
+        costsTicket ? ", and a new ticket is made" : ""
+      }`;
+      log.info(`{customer}: SuperOffice says that ${says}; ${then}.`, told);
     } // Whoever may connect to the database can tell it, too, of tenants that there are not.
     else log.debug(`{customer}: another console says that ${says}.`, told);
-    const costsTicket = effect.forgets === "ticketAndState" && mayForgetTicket();
     gather(name, { ...effect, forgets: costsTicket ? "ticketAndState" : "state" });
   }
 

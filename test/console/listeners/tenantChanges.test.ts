@@ -76,7 +76,10 @@ describe("a change has the console look again:", () => {
       ]);
       assert.deepEqual(back, change === "Resume" ? ["cust10001"] : []);
       assert.deepEqual(afterwards, [[{ contextIdentifier: "CUST10001", change }]]);
-      assert.match(lines[0]!.message, /^CUST10001: SuperOffice says that .* is read again\.$/);
+      assert.match(
+        lines[0]!.message,
+        /^CUST10001: SuperOffice says that .*; its state is read before the next call/,
+      );
       assert.equal(lines[0]!["change"], change);
     });
   }
