@@ -19,8 +19,10 @@ export async function exitCodeOf(
     return await command();
   } catch (error) {
     const { problem, remedy, code } = explain(error);
-    await write(process.stderr, redact.lines(`${problem}\n${remedy}\n`));
-    return OF_SETTINGS.includes(code) ? EXIT_WRONG_SETTINGS : EXIT_FAILED;
+    const isOfSettings = OF_SETTINGS.includes(code);
+    const named = isOfSettings ? "" : ` [${code}]`;
+    await write(process.stderr, redact.lines(`${problem}\n${remedy}${named}\n`));
+    return isOfSettings ? EXIT_WRONG_SETTINGS : EXIT_FAILED;
   }
 }
 

@@ -90,10 +90,11 @@ function addressOf(text: string): Address | undefined {
   return isHost && isPort ? { host: (inBrackets ?? name)!, port: Number(port) } : undefined;
 }
 
-const address = z.string().transform(addressOf).refine(
-  (address) => address !== undefined,
-  "expected an address of this machine and a port, as in 127.0.0.1:3301 (0.0.0.0:3301 is all of its addresses)",
-).optional();
+const address = (port: number) =>
+  z.string().transform(addressOf).refine(
+    (address) => address !== undefined,
+    `expected an address of this machine and a port, as in 127.0.0.1:${port} (0.0.0.0:${port} is all of its addresses)`,
+  ).optional();
 
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: `expected one of ${names.join(", ")}` });
@@ -111,8 +112,8 @@ const runSchema = z.object({
   TICKET_REUSE: oneOf(["on", "off"]).default("on"),
   TICKET_STORE: oneOf(["memory", "database"]).default("memory"),
   SHARE: oneOf(["on", "off"]).default("off"),
-  NOTIFICATIONS_LISTEN: address,
-  HEALTH_LISTEN: address,
+  NOTIFICATIONS_LISTEN: address(3301),
+  HEALTH_LISTEN: address(3302),
   SUPEROFFICE_CLIENT_ID: z.string().optional(),
   LOG_LEVEL: oneOf(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: oneOf(["text", "json"]).default("text"),
