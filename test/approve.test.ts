@@ -500,6 +500,24 @@ describe("kept open", () => {
     assert.deepEqual(names.sort(), ["Cust10001", "Cust10002", "Cust10003"]);
   });
 
+  test("at its end what was begun is finished, and nothing more begins", async () => {
+    const { child, address } = await startApprove(["--keep-open"]);
+    let goOn = () => {};
+    const until = new Promise<void>((resolve) => goOn = resolve);
+    const end = standIn.misbehave({ at: "tokens", how: { until } });
+    const redeeming = nextRequestFor("tokens");
+    const shown = approveIn(browser, address, "Cust10001");
+    await redeeming;
+    child.signal("SIGINT");
+    await child.waitFor(/Waiting for what was begun/);
+    assert.match((await createBrowser().open(address)).text, /No more approvals are taken/);
+    end();
+    goOn();
+    assert.match((await shown).text, /Cust10001 is connected/);
+    assert.equal(await child.ended, 0);
+    assert.match(child.output(), /Customers that were stored: 1\.\n$/);
+  });
+
   test("an answer that another browser brings is refused, and so is who does not know the address", async () => {
     const approving = await startApprove(["--keep-open"]);
     const { child, address, redirectUrl } = approving;

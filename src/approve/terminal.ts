@@ -2,9 +2,6 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 
-/** Longer than any address that a browser ends at. */
-const LONGEST_LINE = 64 * 1024;
-
 /** Lines that are read from the standard input. */
 export interface Lines {
   close(): void;
@@ -28,7 +25,7 @@ export function readLines(take: (line: string) => void, interrupted: () => void)
   let isOpen = true;
   // One without an input has no lines.
   stdin.on("error", () => {});
-  reader.on("line", (line) => take(line.slice(0, LONGEST_LINE)));
+  reader.on("line", take);
   reader.on("SIGINT", interrupted);
   reader.on("close", () => {
     if (isOpen && isTerminal) interrupted();

@@ -109,8 +109,27 @@ test("an answer with two codes is refused, nothing is asked, and words that come
   assert.equal(asked.length, 1);
 });
 
+test("a code is a secret from the moment it is redeemed, unless it is so short that it could be a word", async () => {
+  const { send } = answering(METADATA);
+  const loginHost = await readLoginHost(LOGIN_URL, send);
+  const own = await askForApproval(loginHost, CLIENT);
+  for (const [code, isSecret] of [["x".repeat(15), false], ["x".repeat(16), true]] as const) {
+    const known: string[] = [];
+    const secrets = { add: (secret: string) => void known.push(secret), delete: () => {} };
+    const answered = new URLSearchParams({ state: own.state, code });
+    const tokens = answeringText(TOKENS, 200);
+    assert.equal(
+      await redeem(answered, own, loginHost, CLIENT, tokens.send, secrets),
+      "eyJhbGciOi.eyJzeXN0ZW0.c2ln",
+    );
+    assert.equal(known.includes(code), isSecret);
+    assert.ok(known.includes("eyJhbGciOi.eyJzeXN0ZW0.c2ln"));
+  }
+});
+
 for (
   const [what, status, body] of [
+    ["is very long", 200, TOKENS.replace("eyJh", "eyJh".padEnd(100_000, "x"))],
     ["is cut off", 200, TOKENS.slice(0, -30)],
     ["comes with status 201", 201, TOKENS],
     ["comes with status 500", 500, TOKENS],

@@ -74,6 +74,7 @@ describe("what is no notification is not read:", () => {
     "one with half a letter, which no database takes": body({ ContextIdentifier: "A\ud800" }),
     "one with a very long name": body({ ContextIdentifier: "C".repeat(101) }),
     "one without a type": body({ ChangeType: undefined }),
+    "one with a type that is a book": body({ ChangeType: "x".repeat(101) }),
     "one of a broken type": body({ ChangeType: 1.5 }),
     "one with a token that is none": body({ Token: {} }),
   };

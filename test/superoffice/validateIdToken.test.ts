@@ -48,6 +48,13 @@ test("an id_token gives tenant, system user token and company, though its iat is
   });
 });
 
+test("a company's name is cut where it is very long", async () => {
+  const { companyName } = await validate(
+    await idToken({ [`${CLAIM}company_name`]: "x".repeat(201) }),
+  );
+  assert.equal(companyName, "x".repeat(200));
+});
+
 describe("an id_token is taken", () => {
   const cases: [string, Record<string, unknown>][] = [
     ["for its own serial", { aud: "spn:1000012345" }],
@@ -108,6 +115,13 @@ describe("an id_token is refused", () => {
       });
     });
   }
+
+  test("that holds a blank as its system user token", async () => {
+    await assert.rejects(
+      validate(await idToken({ [`${CLAIM}system_token`]: " " })),
+      SystemTokenMissingError,
+    );
+  });
 
   const malformed: [string, Record<string, unknown>][] = [
     ["another serial's", { aud: "spn:999" }],

@@ -22,17 +22,26 @@ describe("a guarded server", () => {
   /** Is called for each request whose answer waits. */
   let waits: () => void;
   let letGo: () => void;
+  /** Is called for each request. */
+  let arrives: () => void;
+  /** Is called for each body that is undefined. */
+  let refused: () => void;
   let asked: number;
 
   beforeEach(async () => {
     port = await freePort();
     sockets = [];
     waits = () => {};
+    arrives = () => {};
+    refused = () => {};
     asked = 0;
     const go = new Promise<void>((resolve) => letGo = resolve);
     server = await openGuardedServer("127.0.0.1", port, async (request, response) => {
       asked++;
+      arrives();
+      if (request.url === "/fail") throw new Error("what answers has failed");
       const text = request.method === "POST" ? await readBody(request, 10) : "Hello";
+      if (text === undefined) refused();
       if (request.url === "/wait") {
         waits();
         await go;
@@ -142,6 +151,27 @@ describe("a guarded server", () => {
     assert.equal(asked, 1);
     const alone = await fetch(`http://127.0.0.1:${port}/hello`);
     assert.equal(alone.headers.get("connection"), "close");
+  });
+
+  test("hangs up on who is answered by an error, and goes on", async () => {
+    assert.equal(await sendRaw(port, WHOLE.replace("/hello", "/fail")), "");
+    assert.equal(await hello(), 200);
+  });
+
+  test("reads nothing of a body that breaks off", async () => {
+    const read = new Promise<void>((resolve) => refused = resolve);
+    const arrived = new Promise<void>((resolve) => arrives = resolve);
+    const socket = await hold(HALF_BODY);
+    await arrived;
+    socket.destroy();
+    await read;
+    assert.equal(await hello(), 200);
+  });
+
+  test("does not wait at its end for who never has its answer", async () => {
+    const first = waiting(1);
+    const answer = fetch(`http://127.0.0.1:${port}/wait`);
+    await Promise.all([first, assert.rejects(answer), first.then(() => server.close())]);
   });
 
   test("answers who was heard when it closes", async () => {

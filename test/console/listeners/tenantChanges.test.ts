@@ -133,6 +133,8 @@ describe("a change has the console look again:", () => {
       "BackupRestored",
     ]);
     await heed(many, false);
+    // There is no room for more of the others' for a while.
+    changes.heed({ contextIdentifier: "Cust10002", change: "Move" }, false);
     await heed([["Cust10001", "Move"]]);
     assert.deepEqual(haveStates(), NAMES.slice(1));
     assert.equal(afterwards.length, 1);
