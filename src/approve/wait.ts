@@ -45,8 +45,7 @@ export async function waitForApprovals(
   let isEnding = false;
   const site = createSite({ redirectUrl, hosts, startKey }, {
     ...desk,
-    // One request alone can begin nothing more anyway, and may be asked what came of it.
-    isEnding: () => isKeptOpen && isEnding,
+    isEnding: () => isEnding,
     tellShown: shown.resolve,
   });
   const listener = await listen(listening.addresses, listening.port, site);
@@ -55,7 +54,7 @@ export async function waitForApprovals(
     ? (await desk.ask())!.address
     : ownAddress(redirectUrl, startKey).href;
   if (!interrupt.signal.aborted) await sayWhatToDo(address, waiting);
-  const lines = isKeptOpen ? undefined : readAnswers(desk, interrupt);
+  const lines = isKeptOpen ? undefined : readAnswers(desk, interrupt, () => isEnding);
   try {
     const ending = await Promise.race([
       ...(isKeptOpen ? [] : [desk.first]),
@@ -112,11 +111,12 @@ async function sayWhatToDo(
 function readAnswers(
   { pendings, settle, tellRefused }: Desk,
   { press }: Interrupt,
+  isEnding: () => boolean,
 ) {
   let hasTaken = false;
   const warn = (line: string) => void write(process.stderr, `${line}\n`);
   const lines = readLines((line) => {
-    if (line.trim() === "") return;
+    if (line.trim() === "" || isEnding()) return;
     const answer = readPasted(line);
     if (answer === undefined) {
       return warn("That holds no answer to a request for approval: paste the whole address.");
