@@ -64,6 +64,8 @@ const redact = createRedact(secrets);
 
 async function main(): Promise<number> {
   const request = readCustomersCommandLine(process.argv.slice(2));
+  // What an approval began is brought to its end first.
+  if (request === "help" || request.command !== "approve") endWhenNobodyReads(EXIT_OK);
   if (request === "help") {
     await write(process.stdout, CUSTOMERS_HELP);
     return EXIT_OK;
@@ -301,5 +303,4 @@ async function fail(sentence: string): Promise<number> {
   return EXIT_FAILED;
 }
 
-endWhenNobodyReads(EXIT_OK);
 process.exit(await exitCodeOf(main, redact));

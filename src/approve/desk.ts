@@ -12,7 +12,6 @@ import { lastLine, pageOf, storedLine } from "./outcome.ts";
 import type { Page } from "./page.ts";
 import { createPendings, type Pending, type Pendings } from "./pending.ts";
 import type { Outcome } from "./settle.ts";
-import { randomId } from "./site.ts";
 import { type Refusal, refusal } from "./take.ts";
 
 /** What hides secrets. */
@@ -87,7 +86,7 @@ export function createDesk(
   async function settleAndSay(pending: Pending): Promise<Page> {
     const lent = lend(secrets);
     try {
-      let outcome = await store(pending.answer!, pending, lent);
+      let outcome = await store(pending.answer!.values, pending, lent);
       if (outcome.stored !== undefined) {
         stored++;
         await write(process.stdout, `${redact(storedLine(outcome))}\n`);
@@ -95,7 +94,7 @@ export function createDesk(
       }
       const isWell = outcome.failure === undefined;
       const line = redact(lastLine(outcome, explain, again));
-      if (outcome.stored === undefined) await sayFailed(line);
+      if (outcome.approved === undefined) await sayFailed(line);
       else await write(isWell ? process.stdout : process.stderr, `${line}\n`);
       tellFirst(isWell);
       return shownPage(outcome);
@@ -117,7 +116,7 @@ export function createDesk(
     async ask(browser) {
       if (!mayAsk()) return undefined;
       const asked = await ask();
-      pendings.add({ ...asked, id: randomId(), browser });
+      pendings.add({ ...asked, browser });
       return asked;
     },
     settle(pending) {

@@ -112,8 +112,8 @@ export async function askForApproval(
   return { ...asked, address: address.href };
 }
 
-/** What is shorter could be guessed, and is no code. */
-const SHORTEST_CODE = 16;
+/** What else came as a code could be guessed, or be in a sentence, and is none. */
+const CODE = /^\S{16,}$/;
 
 const tokensSchema = z.object({ id_token: z.string().max(100_000) });
 
@@ -139,9 +139,9 @@ export async function redeem(
   secrets.add(verifier);
   const client = { client_id: clientId };
   const judged = judge(answered, state, loginHost, client);
-  // Whoever opens an address may send anything as a code: a word of every line is to be no secret from then on.
+  // Whoever opens an address may send anything as a code: what every line says is to be no secret from then on.
   const code = judged.get("code") ?? "";
-  if (code.length >= SHORTEST_CODE) secrets.add(code);
+  if (CODE.test(code)) secrets.add(code);
   const { response, answer: whole } = await request(
     "redeeming the code",
     send,

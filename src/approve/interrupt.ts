@@ -5,7 +5,7 @@ import { isSameKeystroke, type Keystroke, SAME_KEYSTROKE_MS } from "../program/k
 
 /** How the waiting is ended from outside. */
 export interface Interrupt {
-  /** Aborted by the first Ctrl-C or SIGTERM; a second one ends the process. */
+  /** Aborted by the first Ctrl-C or SIGTERM, of which a second one ends the process, or when nobody reads the output any more. */
   signal: AbortSignal;
   /** A Ctrl-C that came as a key, where the terminal does not make a signal of it. */
   press(): void;
@@ -25,6 +25,8 @@ export function createInterrupt(): Interrupt {
     } else if (!isSameKeystroke(first, signal)) exitNow(name === "SIGINT" ? 130 : 143);
   }
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, take);
+  // Where nobody reads any more what is said, what was begun is still brought to its end.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stop.abort());
   return {
     signal: stop.signal,
     press: () => take("SIGINT"),

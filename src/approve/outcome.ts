@@ -16,15 +16,18 @@ export function storedLine(outcome: Outcome): string {
  * @param again what to do for another try, where nothing was stored
  */
 export function lastLine(
-  { approved, stored, associate, failure }: Outcome,
+  { approved, stored, mayBeStored, associate, failure }: Outcome,
   explain: (error: unknown) => Explanation,
   again: string,
 ): string {
   const context = approved?.contextIdentifier ?? "";
   if (failure === undefined) return `Logged on to context ${context} as ${associate}`;
   const { problem, remedy, code } = explain(failure);
+  const what = mayBeStored
+    ? `Whether ${context} was stored is not known (the command list shows it)`
+    : "Nothing was stored";
   return stored === undefined
-    ? `Nothing was stored: ${problem}. ${remedy} ${again} [${code}]`
+    ? `${what}: ${problem}. ${remedy} ${again} [${code}]`
     : `${context} is stored, and could not be logged on to yet: ${problem}. ${remedy} [${code}]`;
 }
 
@@ -51,7 +54,7 @@ export function pageOf(
   isOwn: boolean,
   again: string,
 ): Page {
-  const { approved, stored, associate, failure } = outcome;
+  const { approved, stored, mayBeStored, associate, failure } = outcome;
   const context = approved?.contextIdentifier ?? "";
   const approvedBy = `${
     whoOf(outcome)
@@ -76,7 +79,8 @@ export function pageOf(
     ? [`${problem}.`, "Whoever gave you the address knows what to do next."]
     : ["It did not work for a reason that whoever gave you the address sees, and has to mend."];
   if (stored === undefined) {
-    return { mood: "ill", title: "Nothing was stored", paragraphs: reason };
+    const title = mayBeStored ? `Whether ${context} was stored is not known` : "Nothing was stored";
+    return { mood: "ill", title, paragraphs: reason };
   }
   return {
     mood: "plain",

@@ -8,22 +8,29 @@ export interface Pending {
   nonce: string;
   /** Of PKCE: whoever redeems the code has to know it. */
   verifier: string;
-  /** Names the page where its outcome is shown. */
-  id: string;
   /** The browser that asked, by its cookie; undefined where any may bring the answer. */
   browser: string | undefined;
-  /** What came back, until it is dealt with the last that did. */
-  answer?: URLSearchParams;
+  /** What came back. */
+  answer?: Answer;
   /** What came of it, as a browser is shown it. */
   page?: Promise<Page>;
+}
+
+/** An answer to a request for approval. */
+export interface Answer {
+  values: URLSearchParams;
+  /** Names the page where its outcome is shown: known to who brought this one alone. */
+  id: string;
 }
 
 /** The approvals that were asked for a short while ago. */
 export interface Pendings {
   add(pending: Pending): void;
+  /** Keeps an answer to one of them, in place of one that came before. */
+  put(pending: Pending, answer: Answer): void;
   /** By what came back from SuperOffice. */
   ofState(state: string): Pending | undefined;
-  /** By the page where its outcome is shown. */
+  /** By the page where the outcome of its answer is shown. */
   ofId(id: string): Pending | undefined;
 }
 
@@ -43,7 +50,7 @@ export function createPendings(
   function forget(state: string): void {
     const { pending } = byState.get(state)!;
     byState.delete(state);
-    byId.delete(pending.id);
+    if (pending.answer !== undefined) byId.delete(pending.answer.id);
   }
   function ofState(state: string): Pending | undefined {
     const found = byState.get(state);
@@ -58,7 +65,11 @@ export function createPendings(
         forget(state);
       }
       byState.set(pending.state, { pending, since: monotonicMs() });
-      byId.set(pending.id, pending.state);
+    },
+    put(pending, answer) {
+      if (pending.answer !== undefined) byId.delete(pending.answer.id);
+      pending.answer = answer;
+      byId.set(answer.id, pending.state);
     },
     ofState,
     ofId: (id) => ofState(byId.get(id) ?? ""),

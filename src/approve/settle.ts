@@ -1,5 +1,5 @@
 import type { Secrets } from "../console/wanted.ts";
-import type { Database } from "../database/connection.ts";
+import { type Database, mayBeDone } from "../database/connection.ts";
 import { storeToken } from "../database/customerTable.ts";
 import type { Send } from "../superoffice/http.ts";
 import type { KeySet } from "../superoffice/keySet.ts";
@@ -15,6 +15,8 @@ export interface Outcome {
   approved?: Approved;
   /** What became of its row. */
   stored?: "added" | "replaced";
+  /** Whether it may have been written although the database did not say so. */
+  mayBeStored?: boolean;
   /** Who the system user is there, once it was logged on. */
   associate?: string;
   /** What kept it from going on. */
@@ -76,6 +78,7 @@ export function createSettle(
         outcome.stored = stored;
       } catch (failure) {
         outcome.failure = failure;
+        outcome.mayBeStored = mayBeDone(failure);
       }
       return outcome;
     },

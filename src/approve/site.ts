@@ -1,7 +1,7 @@
 // What the listener answers, without the sockets: where an approval starts, where its answer comes, where its outcome is shown.
-import { randomBytes } from "node:crypto";
 import type { Page } from "./page.ts";
 import type { Pending, Pendings } from "./pending.ts";
+import { randomId } from "./randomId.ts";
 import { isRefusal, type Refusal, take } from "./take.ts";
 
 /** A request, as far as it is looked at. */
@@ -138,11 +138,13 @@ export function createSite(
   async function answered(asking: Asking): Promise<Answering> {
     const values = asking.method === "POST" ? await asking.readForm() : asking.query;
     if (values === undefined) return plain(415, "This is not the form that SuperOffice posts");
+    // A form may have been on its way for a while.
+    if (isEnding()) return ENDED;
     const taken = take(values, pendings);
     if (typeof taken === "string") return refused(taken);
     // Where it belongs to one browser, it is that one's to go on: its cookie does not come along with what another site posts.
     if (taken.browser === undefined) begin(taken);
-    return { status: 303, location: ownAddress(redirectUrl, taken.id).pathname };
+    return { status: 303, location: ownAddress(redirectUrl, taken.answer.id).pathname };
   }
 
   function begin(pending: Pending): Promise<Page> {
@@ -151,7 +153,7 @@ export function createSite(
 
   async function outcome(id: string, asking: Asking): Promise<Answering> {
     const pending = pendings.ofId(id);
-    if (pending?.answer === undefined) return GONE;
+    if (pending === undefined) return GONE;
     if (pending.browser !== undefined && pending.browser !== browserOf(asking)) {
       tellRefused("browser");
       return refusedPage("browser");
@@ -183,11 +185,6 @@ export function createSite(
     if (isRefusal(name)) return refusedPage(name);
     return SAFE_ID.test(name) ? await outcome(name, asking) : plain(404, "There is nothing here");
   };
-}
-
-/** A random name that nobody guesses. */
-export function randomId(): string {
-  return randomBytes(24).toString("base64url");
 }
 
 /** A host as it is compared: the usual port may be left out. */

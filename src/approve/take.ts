@@ -1,6 +1,7 @@
 // Takes what came back to a request for approval, or refuses it before anything is asked of SuperOffice.
 import { StateRefusedError } from "./errors.ts";
-import type { Pending, Pendings } from "./pending.ts";
+import type { Answer, Pending, Pendings } from "./pending.ts";
+import { randomId } from "./randomId.ts";
 
 /** Why an answer is refused. */
 const REFUSALS = {
@@ -38,19 +39,23 @@ const LOOKED_AT = [
   "token",
 ];
 
+/** A request for approval with the answer that was taken for it. */
+export type Taken = Pending & { answer: Answer };
+
 /**
  * Takes what came back for a request for approval: gives that request, or why there is none. The last answer counts until one is
  * dealt with, and none from then on.
  */
-export function take(answer: URLSearchParams, pendings: Pendings): Pending | Refusal {
+export function take(answer: URLSearchParams, pendings: Pendings): Taken | Refusal {
   const [state, ...others] = answer.getAll("state");
   if (state === undefined || state === "" || others.length > 0) return "missing";
   const pending = pendings.ofState(state);
   if (pending === undefined) return "unknown";
   if (pending.page !== undefined) return "replayed";
   // Of what is there twice, two show that it is.
-  pending.answer = new URLSearchParams(
+  const values = new URLSearchParams(
     LOOKED_AT.flatMap((name) => answer.getAll(name).slice(0, 2).map((value) => [name, value])),
   );
-  return pending;
+  pendings.put(pending, { values, id: randomId() });
+  return pending as Taken;
 }

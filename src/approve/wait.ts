@@ -11,7 +11,8 @@ import { NobodyCameError } from "./errors.ts";
 import { type Interrupt, interrupted } from "./interrupt.ts";
 import { listen } from "./listen.ts";
 import { readPasted } from "./pasted.ts";
-import { createSite, ownAddress, randomId } from "./site.ts";
+import { randomId } from "./randomId.ts";
+import { createSite, ownAddress } from "./site.ts";
 import { take } from "./take.ts";
 import { readLines } from "./terminal.ts";
 

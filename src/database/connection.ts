@@ -141,6 +141,23 @@ function cancel(query: object): void {
 
 const READ_ONLY = "25006";
 
+/** The query may have reached the server, and no answer came. */
+const NO_ANSWER = [
+  "QUERY_TIMEOUT",
+  "LOCKED",
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+];
+
+/** Whether what the query was to do may have been done, although it failed with this. */
+export function mayBeDone(error: unknown): boolean {
+  const { code = "" } = (error as { cause?: { code?: string } }).cause ?? {};
+  return error instanceof DatabaseError && NO_ANSWER.includes(code);
+}
+
 /** The way to trust a server with sslmode=verify-full: the client takes no other. */
 const TRUST =
   "The certificate's authority (CA) is trusted when NODE_EXTRA_CA_CERTS (on Deno also DENO_CERT) names its file, " +

@@ -46,7 +46,7 @@ describe("where approvals are dealt with", () => {
   async function askAndAnswer({ ask, pendings }: Desk) {
     const { state } = await ask() as unknown as { state: string };
     const pending = pendings.ofState(state)!;
-    pending.answer = new URLSearchParams();
+    pendings.put(pending, { values: new URLSearchParams(), id: state });
     return pending;
   }
 

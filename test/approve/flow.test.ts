@@ -109,11 +109,17 @@ test("an answer with two codes is refused, nothing is asked, and words that come
   assert.equal(asked.length, 1);
 });
 
-test("a code is a secret from the moment it is redeemed, unless it is so short that it could be a word", async () => {
+test("a code is a secret from the moment it is redeemed, unless it could be a word or a sentence", async () => {
   const { send } = answering(METADATA);
   const loginHost = await readLoginHost(LOGIN_URL, send);
   const own = await askForApproval(loginHost, CLIENT);
-  for (const [code, isSecret] of [["x".repeat(15), false], ["x".repeat(16), true]] as const) {
+  for (
+    const [code, isSecret] of [
+      ["x".repeat(15), false],
+      ["the console logs on to it", false],
+      ["x".repeat(16), true],
+    ] as const
+  ) {
     const known: string[] = [];
     const secrets = { add: (secret: string) => void known.push(secret), delete: () => {} };
     const answered = new URLSearchParams({ state: own.state, code });

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { createPendings, type Pendings } from "../../src/approve/pending.ts";
-import {
-  type Answering,
-  type Asking,
-  createSite,
-  ownAddress,
-  randomId,
-} from "../../src/approve/site.ts";
+import { type Answering, type Asking, createSite, ownAddress } from "../../src/approve/site.ts";
+import { randomId } from "../../src/approve/randomId.ts";
 
 const HOST = "127.0.0.1:3300";
 const KEY = randomId();
@@ -33,12 +28,12 @@ function siteAt(redirectUrl: string, startKey?: string, hosts = [HOST]) {
     ask(browser) {
       if (isBusy) return Promise.resolve(undefined);
       const state = `state-${++names}`;
-      pendings.add({ state, nonce: "", verifier: "", id: randomId(), browser });
+      pendings.add({ state, nonce: "", verifier: "", browser });
       return Promise.resolve({ address: `https://login.example/?state=${state}` });
     },
     settle({ answer }) {
-      settled.push(answer!);
-      const title = `outcome of ${answer!.get("code")}`;
+      settled.push(answer!.values);
+      const title = `outcome of ${answer!.values.get("code")}`;
       return Promise.resolve({ mood: "well", title, paragraphs: [] });
     },
     tellRefused: (which) => void refused.push(which),
@@ -69,13 +64,13 @@ function post(url: string, form: Record<string, string>): Asking {
 
 describe("one request for approval", () => {
   const site = (asking: Asking) => siteAt("http://127.0.0.1:3300/openid/callback")(asking);
-  const add = () =>
-    pendings.add({ state: "s", nonce: "", verifier: "", id: "i".repeat(32), browser: undefined });
+  const add = () => pendings.add({ state: "s", nonce: "", verifier: "", browser: undefined });
 
   test("is answered once, by a page whose address does not hold the code", async () => {
     add();
     const answer = await site(get("/openid/callback?code=c&state=s"));
-    assert.deepEqual(answer, { status: 303, location: `/openid/approval/${"i".repeat(32)}` });
+    assert.equal(answer.status, 303);
+    assert.match(answer.location!, /^\/openid\/approval\/[\w-]{32}$/);
     const { page } = await site(get(answer.location!));
     assert.equal(page?.title, "outcome of c");
     // A second tab, and the page loaded once more.
@@ -171,6 +166,31 @@ describe("an address for many", () => {
     const answer = await site(get(`/openid/approval/${KEY}`));
     assert.equal(answer.status, 429);
     assert.match(answer.page!.paragraphs[0]!, /again in a minute/);
+  });
+
+  test("is not brought to its end by who started it, where another browser brought the answer", async () => {
+    const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
+    const mine = await site(get(`/openid/approval/${KEY}`));
+    const bring = (code: string) =>
+      site(get(`/openid/callback?code=${code}&state=${stateOf(mine)}`));
+    // Who leads somebody else to approve its own request knows the page of its own answer alone.
+    const junk = await bring("junk");
+    const theirs = await bring("theirs");
+    assert.equal((await site(get(theirs.location!))).status, 400);
+    assert.equal((await site(get(junk.location!, { cookie: cookieOf(mine) }))).status, 404);
+    assert.deepEqual(settled, []);
+  });
+
+  test("takes no form that comes whole only when it has ended", async () => {
+    const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
+    const mine = await site(get(`/openid/approval/${KEY}`));
+    const late = post("/openid/callback", { code: "c", state: stateOf(mine) });
+    const { readForm } = late;
+    late.readForm = () => {
+      isEnding = true;
+      return readForm();
+    };
+    assert.equal((await site(late)).status, 503);
   });
 
   test("is not spoilt by another browser that brings an answer first", async () => {
