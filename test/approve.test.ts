@@ -397,7 +397,7 @@ test("what does not belong to it is refused, said, and keeps nobody from approvi
   assert.equal((await fetch(redirectUrl, { method: "PUT" })).status, 405);
   assert.equal((await fetch(`${redirectUrl}/more`)).status, 404);
   assert.equal((await fetch(redirectUrl.replace("127.0.0.1", "localhost"))).status, 421);
-  const body = "x=".padEnd(200_000, "x");
+  const body = "x=".padEnd(9000, "x");
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   const big = await fetch(redirectUrl, { method: "POST", body, headers }).catch(() => undefined);
   assert.ok(big === undefined || big.status === 413);

@@ -7,6 +7,7 @@ import { explain, inThisRuntime } from "../program/explain.ts";
 import type { KnownSecrets } from "../program/knownSecrets.ts";
 import { printable } from "../program/printable.ts";
 import type { Redact } from "../program/redact.ts";
+import { cutBetweenWords } from "../superoffice/http.ts";
 import type { Applicant } from "./applicant.ts";
 import { lastLine, pageOf, storedLine } from "./outcome.ts";
 import type { Page } from "./page.ts";
@@ -32,6 +33,8 @@ export interface Desk {
   settle(pending: Pending): Promise<Page>;
   /** Says that an answer was refused. */
   tellRefused(which: Refusal): void;
+  /** Says that a request came by another name, which is how a web server in front is set up wrongly. */
+  tellMisnamed(host: string | undefined): void;
   /** Resolves when an answer was dealt with, with whether all is well. */
   first: Promise<boolean>;
   /** How many are being dealt with. */
@@ -71,6 +74,7 @@ export function createDesk(
   const pendings = createPendings(MOST_PENDING, PENDING_MS, monotonicMs);
   const mayAsk = createBucket(ASKED_PER_SECOND, ASKED_AT_ONCE, monotonicMs);
   const sayRefused = sparingly(monotonicMs);
+  const sayMisnamed = sparingly(monotonicMs);
   const sayFailed = sparingly(monotonicMs);
   const again = inThisRuntime(
     isKeptOpen
@@ -128,6 +132,16 @@ export function createDesk(
     tellRefused(which) {
       const { problem, remedy, code } = explain(refusal(which));
       void sayRefused(`${problem}. ${remedy} [${code}]`);
+    },
+    tellMisnamed(host) {
+      void sayMisnamed(
+        redact(
+          `A request came for the host «${
+            cutBetweenWords(host ?? "", 100)
+          }», which is not the redirect URL's and not LISTEN's, and ` +
+            "was refused (status 421). Open the address as it is printed; a web server in front has to pass on one of these names.",
+        ),
+      );
     },
     first,
     inHand: () => inHand.size,

@@ -12,8 +12,8 @@ export class StateRefusedError extends ExplainedError {
 export class NobodyCameError extends ExplainedError {
   static override readonly code = "NOBODY_CAME";
   static override readonly remedy =
-    "If SuperOffice's page said that the redirect URL is wrong, register it in the developer portal, letter by letter as it is " +
-    "used here. Then start again, with more time; where the browser ends at an address that does not open, paste that address " +
+    "If SuperOffice's page said that the client id or the redirect URL is wrong, compare them with what the developer portal says " +
+    "for this environment, letter by letter. Then start again, with more time; where the browser ends at an address that does not open, paste that address " +
     "into the terminal while this waits.";
 }
 

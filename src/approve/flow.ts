@@ -161,7 +161,11 @@ export async function redeem(
   if (answer.status !== 200) throw await refusalOf(response, answer, loginHost, client);
   const { id_token } = readTokens(whole);
   secrets.add(id_token);
-  const others = JSON.stringify({ ...JSON.parse(await response.text()), id_token: undefined });
+  // What is not of OAuth's form is not looked at either.
+  const others = JSON.stringify(Object.fromEntries(
+    Object.entries(JSON.parse(await response.text()) as object)
+      .filter(([name, value]) => name !== "id_token" && typeof value !== "object"),
+  ));
   await oauth.processAuthorizationCodeResponse(
     loginHost,
     client,

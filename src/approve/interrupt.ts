@@ -1,6 +1,7 @@
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { exitNow } from "../program/exit.ts";
+import { inThisRuntime } from "../program/explain.ts";
 import { isSameKeystroke, type Keystroke, SAME_KEYSTROKE_MS } from "../program/keystroke.ts";
 
 /** How the waiting is ended from outside. */
@@ -22,11 +23,17 @@ export function createInterrupt(): Interrupt {
     if (first === undefined) {
       first = signal;
       stop.abort();
-    } else if (!isSameKeystroke(first, signal)) exitNow(name === "SIGINT" ? 130 : 143);
+    } else if (!isSameKeystroke(first, signal)) {
+      process.stderr.write(
+        inThisRuntime("Ended at once: npm run customers -- list shows what is stored.\n"),
+      );
+      exitNow(name === "SIGINT" ? 130 : 143);
+    }
   }
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, take);
   // Where nobody reads any more what is said, what was begun is still brought to its end.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stop.abort());
+  process.stdout.on("error", () => stop.abort());
+  process.stderr.on("error", () => {});
   return {
     signal: stop.signal,
     press: () => take("SIGINT"),

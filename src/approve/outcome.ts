@@ -1,5 +1,6 @@
 // What is said of an outcome: on the terminal, and in the browser.
 import type { Explanation } from "../console/wanted.ts";
+import { CustomerExistsError } from "./errors.ts";
 import type { Page } from "./page.ts";
 import type { Outcome } from "./settle.ts";
 
@@ -26,8 +27,9 @@ export function lastLine(
   const what = mayBeStored
     ? `Whether ${context} was stored is not known (the command list shows it)`
     : "Nothing was stored";
+  const next = tellsWhatNext(failure) ? remedy : `${remedy} ${again}`;
   return stored === undefined
-    ? `${what}: ${problem}. ${remedy} ${again} [${code}]`
+    ? `${what}: ${problem}. ${next} [${code}]`
     : `${context} is stored, and could not be logged on to yet: ${problem}. ${remedy} [${code}]`;
 }
 
@@ -74,7 +76,11 @@ export function pageOf(
   }
   const { problem, remedy, code } = explain(failure);
   const reason = isOwn
-    ? [`${problem}. [${code}]`, remedy, ...(stored === undefined ? [again] : [])]
+    ? [
+      `${problem}. [${code}]`,
+      remedy,
+      ...(stored === undefined && !tellsWhatNext(failure) ? [again] : []),
+    ]
     : FOR_VISITORS.includes(code)
     ? [`${problem}.`, "Whoever gave you the address knows what to do next."]
     : ["It did not work for a reason that whoever gave you the address sees, and has to mend."];
@@ -87,6 +93,11 @@ export function pageOf(
     title: `${context} is stored, and not logged on to yet`,
     paragraphs: [approvedBy, ...reason, `The service tries again by itself. ${next}`],
   };
+}
+
+/** Another try would end as this one did. */
+function tellsWhatNext(failure: unknown): boolean {
+  return failure instanceof CustomerExistsError;
 }
 
 function whoOf({ approved }: Outcome): string {

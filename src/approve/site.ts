@@ -45,6 +45,8 @@ export interface Around {
   settle: (pending: Pending) => Promise<Page>;
   /** Is told of an answer that was refused. */
   tellRefused: (which: Refusal) => void;
+  /** Is told by which other name it was asked. */
+  tellMisnamed: (host: string | undefined) => void;
   /** Is told when a browser was shown an outcome. */
   tellShown: () => void;
   /** Whether nothing is begun any more. */
@@ -62,6 +64,13 @@ const ENDED: Answering = {
 const TOO_MANY: Answering = {
   status: 429,
   page: illPage("Too many at once", ["Open the address that you were given again in a minute."]),
+};
+
+const MISNAMED: Answering = {
+  status: 421,
+  page: illPage("This listener is not known by that name", [
+    "Open the address as it was given to you. If you did, tell whoever gave it to you that the web server passes on another host name.",
+  ]),
 };
 
 const GONE: Answering = {
@@ -88,8 +97,8 @@ const REFUSAL_PAGES: Record<Refusal, Page> = {
     "It came in another tab, or before this page was loaded once more, and what came of it then counts.",
     "Whoever gave you the address sees whether it was stored. If it was not, open that address once more.",
   ]),
-  browser: illPage(NOTHING_STORED, [
-    "This approval was begun in another browser, or this one keeps no cookies.",
+  browser: illPage("Not in this browser", [
+    "This approval was begun in another browser, or this one keeps no cookies: nothing was done here.",
     AGAIN,
   ]),
 };
@@ -106,7 +115,7 @@ export function ownAddress(redirectUrl: string, ...parts: string[]): URL {
 /** Makes what answers a request. */
 export function createSite(
   { redirectUrl, hosts, startKey }: SiteOptions,
-  { pendings, ask, settle, tellRefused, tellShown, isEnding }: Around,
+  { pendings, ask, settle, tellRefused, tellMisnamed, tellShown, isEnding }: Around,
 ): (asking: Asking) => Promise<Answering> {
   const { pathname: callback, protocol } = new URL(redirectUrl);
   const isSecure = protocol === "https:";
@@ -169,7 +178,8 @@ export function createSite(
 
   return async (asking) => {
     if (asking.host === undefined || !allowed.has(hostOf(asking.host, protocol))) {
-      return plain(421, "This listener is not known by that name");
+      tellMisnamed(asking.host);
+      return MISNAMED;
     }
     const { method, path } = asking;
     const isRead = method === "GET";

@@ -77,7 +77,10 @@ export async function waitForApprovals(
       throw new NobodyCameError(`Nobody approved within ${minutes} min`);
     }
     if (outcomes === 0) return await sayStopped();
-    if (!lines?.hasTaken()) await Promise.race([shown.promise, delay(LAST_PAGE_MS)]);
+    // Who ended it does not wait for the browser.
+    if (!lines?.hasTaken() && ending !== "stopped") {
+      await Promise.race([shown.promise, delay(LAST_PAGE_MS)]);
+    }
     return await desk.first ? EXIT_OK : EXIT_FAILED;
   } finally {
     lines?.close();
@@ -120,7 +123,9 @@ function readAnswers(
     if (line.trim() === "" || isEnding()) return;
     const answer = readPasted(line);
     if (answer === undefined) {
-      return warn("That holds no answer to a request for approval: paste the whole address.");
+      return warn(
+        "That is no answer to a request for approval: paste the whole address at which the browser ended, which holds code= and state=.",
+      );
     }
     const taken = take(answer, pendings);
     if (typeof taken === "string") return tellRefused(taken);

@@ -86,7 +86,8 @@ export const ADVICE: Record<string, Advice> = {
   },
   NOBODY_CAME: {
     means: "nobody approved in time",
-    here: "Set here: SUPEROFFICE_REDIRECT_URL; the time: --minutes.",
+    here:
+      "Set here: SUPEROFFICE_CLIENT_ID, SUPEROFFICE_REDIRECT_URL, SUPEROFFICE_ENVIRONMENT; the time: --minutes.",
   },
   CANNOT_LISTEN: {
     means: "the address for an approval's answer cannot be listened on",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SystemTokenMissingError } from "./errors.ts";
+import { cutBetweenWords } from "./http.ts";
 import type { KeySet } from "./keySet.ts";
 import { assertItsTime, CLAIM, CLAIM_SHAPES, refusalOf, signedClaims } from "./validateJwt.ts";
 
@@ -68,10 +69,14 @@ export async function validateIdToken(
   const serial = own[`${CLAIM}serial`];
 
   if (!isSameHost(claims.iss, loginUrl)) {
-    throw invalid(`its issuer is «${claims.iss}», not «${loginUrl}»`);
+    throw invalid(`its issuer is «${cutBetweenWords(claims.iss, 200)}», not «${loginUrl}»`);
   }
   if (!claims.aud.some((aud) => aud === clientId || aud === `spn:${serial}`)) {
-    throw invalid(`it is for another application: its audience is «${claims.aud.join(", ")}»`);
+    throw invalid(
+      `it is for another application: its audience is «${
+        cutBetweenWords(claims.aud.join(", "), 200)
+      }»`,
+    );
   }
   if (claims.nonce !== nonce) throw invalid("its nonce is not the one of this approval");
   assertItsTime(WHOSE, claims, now);
@@ -83,7 +88,7 @@ export async function validateIdToken(
       `${contextIdentifier} approved the application, but the id_token holds no system user token`,
     );
   }
-  const companyName = own[`${CLAIM}company_name`]?.slice(0, LONGEST_NAME) || undefined;
+  const companyName = cutBetweenWords(own[`${CLAIM}company_name`] ?? "", LONGEST_NAME) || undefined;
   return { contextIdentifier, systemUserToken, companyName };
 }
 

@@ -3,6 +3,8 @@ import process from "node:process";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { createDesk, type Desk } from "../../src/approve/desk.ts";
 import type { Settle } from "../../src/approve/settle.ts";
+import { CustomerExistsError } from "../../src/approve/errors.ts";
+import { DatabaseError, mayBeDone } from "../../src/database/connection.ts";
 import { createSecrets } from "../../src/program/knownSecrets.ts";
 import { createRedact } from "../../src/program/redact.ts";
 import { CodeRefusedError } from "../../src/superoffice/errors.ts";
@@ -138,6 +140,37 @@ describe("where approvals are dealt with", () => {
     nowMs += 60_000;
     desk.tellRefused("unknown");
     assert.match(lines()[21]!, /nothing was done.*\(4 more such lines were left out since/);
+  });
+
+  test("that it is asked by another name is said, for whoever set up a web server in front", () => {
+    const desk = createDeskWith({});
+    desk.tellMisnamed("www.vendor.example");
+    assert.match(said, /host «www\.vendor\.example».*refused \(status 421\)/);
+  });
+
+  test("what may be stored is not said to be missing, and who exists is not told to try again", async () => {
+    const approved = {
+      contextIdentifier: "Cust10001",
+      systemUserToken: "t",
+      companyName: undefined,
+    };
+    const noAnswer = new DatabaseError("no answer", "Look.", {
+      cause: Object.assign(new Error("x"), { code: "QUERY_TIMEOUT" }),
+    });
+    assert.ok(mayBeDone(noAnswer));
+    const failures = [
+      { failure: noAnswer, mayBeStored: true },
+      { failure: new CustomerExistsError("Cust10001 exists already") },
+    ];
+    const desk = createDeskWith({
+      store: () => Promise.resolve({ approved, ...failures.shift()! }),
+    });
+    const unknown = await desk.settle(await askAndAnswer(desk));
+    assert.match(unknown.title, /^Whether Cust10001 was stored is not known$/);
+    assert.match(lines()[0]!, /^Whether Cust10001 was stored is not known/);
+    const exists = await desk.settle(await askAndAnswer(desk));
+    assert.equal(exists.title, "Nothing was stored");
+    assert.match(lines()[1]!, /^Nothing was stored: .*with --replace added\. \[CUSTOMER_EXISTS\]$/);
   });
 
   test("what failed is said as sparingly, and refusals before it take nothing from that", async () => {

@@ -10,6 +10,7 @@ const KEY = randomId();
 let pendings: Pendings;
 let settled: URLSearchParams[];
 let refused: string[];
+let misnamed: (string | undefined)[];
 let isEnding = false;
 let isBusy = false;
 let names = 0;
@@ -18,6 +19,7 @@ beforeEach(() => {
   pendings = createPendings(10, 60_000, () => 0);
   settled = [];
   refused = [];
+  misnamed = [];
   isEnding = false;
   isBusy = false;
 });
@@ -37,6 +39,7 @@ function siteAt(redirectUrl: string, startKey?: string, hosts = [HOST]) {
       return Promise.resolve({ mood: "well", title, paragraphs: [] });
     },
     tellRefused: (which) => void refused.push(which),
+    tellMisnamed: (host) => void misnamed.push(host),
     tellShown() {},
     isEnding: () => isEnding,
   });
@@ -110,9 +113,13 @@ describe("one request for approval", () => {
 
   test("keeps of an answer what is looked at, and no more", async () => {
     add();
+    const looked = ["error", "error_description", "id_token", "response", "token"];
+    const rest = looked.map((name) => `&${name}=x`).join("");
     const more = Array.from({ length: 1000 }, (_, at) => `&a${at}=b&error_uri=${at}`).join("");
-    await site(get(`/openid/callback?code=c&code=d&code=e&iss=i&state=s${more}`));
-    assert.equal(settled[0]!.toString(), "code=c&code=d&iss=i&state=s");
+    await site(get(`/openid/callback?code=c&code=d&code=e&iss=i&state=s${rest}${more}`));
+    const kept =
+      "code=c&code=d&error=x&error_description=x&id_token=x&iss=i&response=x&state=s&token=x";
+    assert.equal(settled[0]!.toString(), kept);
   });
 
   const others: [string, Asking, number][] = [
@@ -133,6 +140,7 @@ describe("one request for approval", () => {
     test(`is not touched by ${what}`, async () => {
       add();
       assert.equal((await site(asking)).status, status);
+      assert.deepEqual(misnamed, status === 421 ? [asking.host] : []);
       assert.equal(pendings.ofState("s")!.answer, undefined);
     });
   }

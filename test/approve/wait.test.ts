@@ -28,7 +28,7 @@ test("where nobody comes in time, it says what the reason may be", async () => {
     waitForApprovals(applicant, waiting, discretion, createInterrupt()),
     (error: Error & { code: string; remedy: string }) => {
       assert.equal(error.code, "NOBODY_CAME");
-      assert.match(error.remedy, /redirect URL is wrong, register it/);
+      assert.match(error.remedy, /client id or the redirect URL is wrong, compare them/);
       return true;
     },
   );

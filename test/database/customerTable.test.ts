@@ -7,7 +7,7 @@ import { testDatabases } from "../support/testDatabase.ts";
 
 for (const { name, start } of testDatabases) {
   test(`tokens are stored on ${name}`, async (t) => {
-    const { sql, databaseUrl, close } = await start();
+    const { sql, databaseUrl, isEmbedded, close } = await start();
     const database = openDatabase(databaseUrl);
     const tokens = async () =>
       (await sql`select system_user_token as token from customers order by id`)
@@ -27,6 +27,29 @@ for (const { name, start } of testDatabases) {
       });
       assert.deepEqual(await tokens(), ["b"]);
     });
+
+    await t.test(
+      "once, where somebody else is adding the same",
+      { skip: isEmbedded && "it has one session" },
+      async () => {
+        for (const replaces of [false, true]) {
+          await sql`delete from customers`;
+          const storing = await sql.begin(async (other) => {
+            await other`
+              insert into customers (context_identifier, system_user_token) values ('Cust1', 'a')`;
+            const storing = storeToken("Cust1", "b", replaces, database);
+            // It waits for the other, which it does not see yet.
+            while (
+              (await sql`select from pg_stat_activity where wait_event_type = 'Lock'
+              and datname = current_database()`).length === 0
+            );
+            return [storing];
+          });
+          assert.equal((await storing[0]!).stored, replaces ? "replaced" : "exists");
+          assert.deepEqual(await tokens(), [replaces ? "b" : "a"]);
+        }
+      },
+    );
 
     await t.test("for whoever may, which is seen without storing one", async () => {
       const role = `console_${database.options.database}_store`;

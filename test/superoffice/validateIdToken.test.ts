@@ -48,11 +48,11 @@ test("an id_token gives tenant, system user token and company, though its iat is
   });
 });
 
-test("a company's name is cut where it is very long", async () => {
+test("a company's name is cut where it is very long, between words", async () => {
   const { companyName } = await validate(
-    await idToken({ [`${CLAIM}company_name`]: "x".repeat(201) }),
+    await idToken({ [`${CLAIM}company_name`]: `${"x ".repeat(98)}Test Appß-pzqc70604i` }),
   );
-  assert.equal(companyName, "x".repeat(200));
+  assert.equal(companyName, `${"x ".repeat(98)}…`);
 });
 
 describe("an id_token is taken", () => {
@@ -123,6 +123,13 @@ describe("an id_token is refused", () => {
     );
   });
 
+  test("whose issuer is a book, of which little is quoted", async () => {
+    await assert.rejects(validate(await idToken({ iss: "x ".repeat(50_000) })), (error: Error) => {
+      assert.ok(error.message.length < 400, error.message);
+      return true;
+    });
+  });
+
   const malformed: [string, Record<string, unknown>][] = [
     ["another serial's", { aud: "spn:999" }],
     ["that is for nothing at all", { aud: "spn:" }],
@@ -130,6 +137,8 @@ describe("an id_token is refused", () => {
       "of an issuer whose name only begins as the login host's",
       { iss: "https://sod.superoffice.com.evil.example" },
     ],
+    ["with a tenant of two words", { [`${CLAIM}ctx`]: "Cust1 Cust2" }],
+    ["with a tenant that is a book", { [`${CLAIM}ctx`]: "C".repeat(101) }],
     ["with a tenant that breaks a line", { [`${CLAIM}ctx`]: "Cust1\nCust2" }],
     ["with a token that breaks a line", { [`${CLAIM}system_token`]: "one\ntwo" }],
     ["with a token that is a book", { [`${CLAIM}system_token`]: "x".repeat(5000) }],
