@@ -398,6 +398,7 @@ test("what does not belong to it is refused, said, and keeps nobody from approvi
   assert.equal((await fetch(`${redirectUrl}/more`)).status, 404);
   assert.equal((await fetch(redirectUrl.replace("127.0.0.1", "localhost"))).status, 421);
   const body = "x=".padEnd(9000, "x");
+  assert.equal((await fetch(`${redirectUrl}?${body}`)).status, 413);
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   const big = await fetch(redirectUrl, { method: "POST", body, headers }).catch(() => undefined);
   assert.ok(big === undefined || big.status === 413);
@@ -443,6 +444,14 @@ describe("without a browser on this machine", () => {
       assert.ok(!child.output().includes("secret-code"));
     });
   }
+
+  test("what is piped in without an end is read no further, and the waiting goes on", async () => {
+    const approving = await startApprove();
+    approving.child.type("x".repeat(200_000));
+    await approveIn(browser, approving.address, "Cust10001");
+    assert.equal(await approving.child.ended, 0, approving.child.output());
+    assert.deepEqual(await rows(), [A_ROW]);
+  });
 
   test(
     "it is not shown on a terminal, where Ctrl-C ends it, too",

@@ -8,8 +8,8 @@ import { CannotListenError } from "./errors.ts";
 import { PAGE_HEADERS, pageHtml } from "./page.ts";
 import type { Answering, Asking } from "./site.ts";
 
-/** The answer to an approval fits well. */
-const MOST_BODY_BYTES = 8 * 1024;
+/** The answer to an approval fits well, in an address or a body. */
+const MOST_BYTES = 8 * 1024;
 
 /**
  * Listens at these addresses of this machine. Throws {@link CannotListenError}.
@@ -75,6 +75,7 @@ async function serve(
   let answering: Answering;
   try {
     const [path = "", query = ""] = splitOnce(request.url ?? "");
+    if (query.length > MOST_BYTES) throw new TooLongError();
     answering = await answer({
       method: request.method ?? "",
       host: request.headers.host,
@@ -109,7 +110,7 @@ class TooLongError extends Error {}
 async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
   const type = request.headers["content-type"] ?? "";
   if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(type)) return undefined;
-  const form = await readBody(request, MOST_BODY_BYTES);
+  const form = await readBody(request, MOST_BYTES);
   if (form === undefined) throw new TooLongError();
   return new URLSearchParams(form);
 }

@@ -2,14 +2,17 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 
+/** Longer than any address that a browser ends at; who pipes in more would be kept in memory. */
+const LONGEST_LINE = 64 * 1024;
+
 /** Lines that are read from the standard input. */
 export interface Lines {
   close(): void;
 }
 
 /**
- * Reads the standard input line by line, without echo and without a history. Ctrl-C and Ctrl-D on a terminal are told; the end of
- * a pipe is not.
+ * Reads the standard input line by line, without echo and without a history, until a line has no end. Ctrl-C and Ctrl-D on a
+ * terminal are told; the end of a pipe is not.
  */
 export function readLines(take: (line: string) => void, interrupted: () => void): Lines {
   const { stdin } = process;
@@ -25,6 +28,12 @@ export function readLines(take: (line: string) => void, interrupted: () => void)
   let isOpen = true;
   // One without an input has no lines.
   stdin.on("error", () => {});
+  let length = 0;
+  stdin.on("data", (part: Buffer | string) => {
+    const end = Math.max(part.lastIndexOf("\n"), part.lastIndexOf("\r"));
+    length = end < 0 ? length + part.length : part.length - end;
+    if (length > LONGEST_LINE) stdin.destroy();
+  });
   reader.on("line", take);
   reader.on("SIGINT", interrupted);
   reader.on("close", () => {

@@ -100,7 +100,7 @@ async function sayWhatToDo(
 ): Promise<void> {
   await say(
     isKeptOpen
-      ? "Give this address to your customers' administrators; each approves for its own company:\n"
+      ? "Give this address to your customers' administrators; whoever opens it approves for one company:\n"
       : "Open this address in a browser, as a general or user administrator of the customer, and approve:\n",
   );
   // It has a line to itself, and goes through nothing that could change it.
