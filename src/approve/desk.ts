@@ -3,7 +3,7 @@ import process from "node:process";
 import { createBucket } from "../console/listeners/bucket.ts";
 import type { Secrets } from "../console/wanted.ts";
 import { write } from "../program/exit.ts";
-import { explain, inThisRuntime } from "../program/explain.ts";
+import { explain } from "../program/explain.ts";
 import type { KnownSecrets } from "../program/knownSecrets.ts";
 import { printable } from "../program/printable.ts";
 import type { Redact } from "../program/redact.ts";
@@ -76,11 +76,9 @@ export function createDesk(
   const sayRefused = sparingly(monotonicMs);
   const sayMisnamed = sparingly(monotonicMs);
   const sayFailed = sparingly(monotonicMs);
-  const again = inThisRuntime(
-    isKeptOpen
-      ? "Another try goes by the same address, unless this was started anew: then by its new one."
-      : "For another try, start npm run customers -- approve again, and have its new address opened.",
-  );
+  const again = isKeptOpen
+    ? "Another try goes by the same address, unless this was started anew: then by its new one."
+    : "For another try, start the same command again, and have its new address opened.";
   const inHand = new Set<Promise<Page>>();
   let tellFirst = (_isWell: boolean): void => {};
   const first = new Promise<boolean>((resolve) => tellFirst = resolve);

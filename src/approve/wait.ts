@@ -108,7 +108,10 @@ async function sayWhatToDo(
   if (opensBrowser) openBrowser(address);
   const opened = opensBrowser ? "It opens in your browser. " : "";
   const time = minutes === undefined ? "until Ctrl-C" : `for ${minutes} min; Ctrl-C ends that`;
-  await say(`${opened}The answer is waited for at ${listening.redirectUrl}, ${time}.`);
+  await say(
+    `${opened}The answer is waited for at ${listening.redirectUrl}, ${time}. ` +
+      "Where SuperOffice's page refuses client id or redirect URL, none comes.",
+  );
 }
 
 /** Takes answers that are pasted into the terminal, or come through a pipe. */
