@@ -54,6 +54,8 @@ export function startCommand(
     env: cleanEnvironment(variables),
     stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
   });
+  // It may read no further.
+  child.stdin?.on("error", () => {});
   return watch(child);
 }
 
