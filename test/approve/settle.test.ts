@@ -24,7 +24,7 @@ import { type TestDatabase, testDatabases } from "../support/testDatabase.ts";
 import { startTestStandIn } from "../support/testStandIn.ts";
 
 const REDIRECT_URL = "http://127.0.0.1:3300/openid/callback";
-const send = createHttpClient(new AbortController().signal, 2000);
+const send = createHttpClient(new AbortController().signal, 6000);
 
 let standIn: StandIn;
 let database: TestDatabase;
