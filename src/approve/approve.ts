@@ -67,7 +67,9 @@ async function approveWith(
   async function prepare(): Promise<Applicant> {
     const [found] = await findCustomer(customer ?? "", database);
     if (found !== undefined && !replaces) throw new CustomerExistsError(`${found} exists already`);
-    await assertMayStore(replaces, database);
+    // One that replaces needs to add nothing, unless it is known that there is nothing to replace.
+    const adds = !replaces || (customer !== undefined && found === undefined);
+    await assertMayStore({ adds, replaces }, database);
     return await createApplicant(settings, { customer, replaces }, database);
   }
   try {

@@ -14,7 +14,6 @@ import {
   type HttpAnswer,
   readJson,
   type Send,
-  textOf,
   unexpectedStatus,
 } from "../superoffice/http.ts";
 import type { Application } from "../superoffice/tenant.ts";
@@ -115,7 +114,7 @@ export async function askForApproval(
 /** What else came as a code could be guessed, or be in a sentence, and is none. */
 const CODE = /^\S{16,}$/;
 
-const tokensSchema = z.object({ id_token: z.string().max(100_000) });
+const tokensSchema = z.looseObject({ id_token: z.string().max(100_000) });
 
 /**
  * Judges what came back with the browser, and redeems its code; gives the id_token, a secret that is not to be trusted before
@@ -159,17 +158,16 @@ export async function redeem(
   // What holds tokens, or a part of them, is quoted nowhere.
   const answer = { ...whole, bytes: new Uint8Array() };
   if (answer.status !== 200) throw await refusalOf(response, answer, loginHost, client);
-  const { id_token } = readTokens(whole);
+  const { id_token, ...others } = readTokens(whole);
   secrets.add(id_token);
   // What is not of OAuth's form is not looked at either.
-  const others = JSON.stringify(Object.fromEntries(
-    Object.entries(JSON.parse(await response.text()) as object)
-      .filter(([name, value]) => name !== "id_token" && typeof value !== "object"),
-  ));
+  const flat = Object.entries(others).filter(([, value]) => typeof value !== "object");
   await oauth.processAuthorizationCodeResponse(
     loginHost,
     client,
-    new Response(others, { headers: { "content-type": "application/json" } }),
+    new Response(JSON.stringify(Object.fromEntries(flat)), {
+      headers: { "content-type": "application/json" },
+    }),
   ).catch((cause) => {
     throw new UnreadableAnswerError(
       `${answer.host} answered ${answer.purpose} with JSON of another form (${cause.message})`,
@@ -180,13 +178,13 @@ export async function redeem(
 
 function readTokens(answer: HttpAnswer): z.infer<typeof tokensSchema> {
   try {
-    JSON.parse(textOf(answer));
+    return readJson(answer, tokensSchema);
   } catch {
+    // Its message quotes the start of the answer.
     throw new UnreadableAnswerError(
-      `${answer.host} answered ${answer.purpose} with status ${answer.status} and no JSON`,
+      `${answer.host} answered ${answer.purpose} with status ${answer.status} and no JSON that holds an id_token`,
     );
   }
-  return readJson(answer, tokensSchema);
 }
 
 function judge(

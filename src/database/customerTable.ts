@@ -144,15 +144,23 @@ async function addCustomer(
 
 const UNIQUE_VIOLATION = "23505";
 
+/** Which rights storing a token takes. */
+export interface Storing {
+  adds: boolean;
+  replaces: boolean;
+}
+
 /** Looks whether this user may store tokens there, without storing one. Throws `DatabaseError` where not. */
-export async function assertMayStore(replaces: boolean, database: Database): Promise<void> {
+export async function assertMayStore(
+  { adds, replaces }: Storing,
+  database: Database,
+): Promise<void> {
   const insert = database`
     insert into customers (context_identifier, system_user_token) select '', '' where false`;
-  await runQuery(insert, database);
-  if (!replaces) return;
+  if (adds) await runQuery(insert, database);
   const update = database`
     update customers set system_user_token = '', is_active = true, last_error = null where false`;
-  await runQuery(update, database);
+  if (replaces) await runQuery(update, database);
 }
 
 /** Has the console leave the customer alone. */

@@ -149,6 +149,9 @@ describe("one request for approval", () => {
 describe("an address for many", () => {
   const cookieOf = ({ setCookie }: Answering) => setCookie!.split(";")[0]!;
   const stateOf = ({ location }: Answering) => new URL(location!).searchParams.get("state")!;
+  /** What brings a code to a request that was started. */
+  const back = (started: Answering, code: string) =>
+    get(`/openid/callback?code=${code}&state=${stateOf(started)}`);
 
   test("starts a request for each browser, which alone may go on with it", async () => {
     const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
@@ -179,11 +182,9 @@ describe("an address for many", () => {
   test("is not brought to its end by who started it, where another browser brought the answer", async () => {
     const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
     const mine = await site(get(`/openid/approval/${KEY}`));
-    const bring = (code: string) =>
-      site(get(`/openid/callback?code=${code}&state=${stateOf(mine)}`));
     // Who leads somebody else to approve its own request knows the page of its own answer alone.
-    const junk = await bring("junk");
-    const theirs = await bring("theirs");
+    const junk = await site(back(mine, "junk"));
+    const theirs = await site(back(mine, "theirs"));
     assert.equal((await site(get(theirs.location!))).status, 400);
     assert.equal((await site(get(junk.location!, { cookie: cookieOf(mine) }))).status, 404);
     assert.deepEqual(settled, []);
@@ -204,14 +205,12 @@ describe("an address for many", () => {
   test("is not spoilt by another browser that brings an answer first", async () => {
     const site = siteAt("http://127.0.0.1:3300/openid/callback", KEY);
     const mine = await site(get(`/openid/approval/${KEY}`));
-    const bring = (code: string) =>
-      site(get(`/openid/callback?code=${code}&state=${stateOf(mine)}`));
-    const foreign = await bring("foreign");
+    const foreign = await site(back(mine, "foreign"));
     assert.equal((await site(get(foreign.location!))).status, 400);
-    const answer = await bring("own");
+    const answer = await site(back(mine, "own"));
     const shown = await site(get(answer.location!, { cookie: cookieOf(mine) }));
     assert.equal(shown.page?.title, "outcome of own");
-    assert.equal((await bring("late")).location, "/openid/approval/replayed");
+    assert.equal((await site(back(mine, "late"))).location, "/openid/approval/replayed");
   });
 
   test("begins nothing more at its end, and shows what was begun", async () => {
@@ -221,12 +220,10 @@ describe("an address for many", () => {
       await site(get(`/openid/approval/${KEY}`)),
       await site(get(`/openid/approval/${KEY}`)),
     ];
-    const back = (of: Answering, code: string) =>
-      site(get(`/openid/callback?code=${code}&state=${stateOf(of)}`));
-    const answer = await back(mine, "c");
+    const answer = await site(back(mine, "c"));
     const begun = get(answer.location!, { cookie: cookieOf(mine) });
     await site(begun);
-    const put = await back(aside, "aside");
+    const put = await site(back(aside, "aside"));
     isEnding = true;
     const asks = [
       get(`/openid/approval/${KEY}`),

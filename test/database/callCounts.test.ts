@@ -4,6 +4,7 @@ import { addCalls, canReadCalls } from "../../src/database/callCounts.ts";
 import { type Database, openDatabase } from "../../src/database/connection.ts";
 import { removeCustomer } from "../../src/database/customerTable.ts";
 import { testDatabases } from "../support/testDatabase.ts";
+import { withRole } from "../support/withRole.ts";
 
 for (const { name, start } of testDatabases) {
   test(`the table calls on ${name}`, async (t) => {
@@ -84,30 +85,22 @@ for (const { name, start } of testDatabases) {
     });
 
     await t.test("is of no use to who may not write it", async () => {
-      const role = `console_${database.options.database}_calls`;
-      await sql.unsafe(`create role ${role}; grant select on customers to ${role}`);
-      // One session for all, as the embedded Postgres has.
-      const limited = openDatabase(databaseUrl.replace(/(\?.*)?$/, "?max=1"));
-      const asRole = async <T>(ask: (database: Database) => Promise<T>) => {
-        await limited.unsafe(`set role ${role}`);
-        try {
-          return await ask(limited);
-        } finally {
-          await limited.unsafe("reset role");
-        }
-      };
-      const add = (database: Database) => addCalls([["Cust1", 1]], database);
-      assert.match(`${(await asRole(add))?.message}`, /«.*» may not write the table calls in/);
-      assert.match(
-        `${(await asRole(add))?.remedy}`,
-        /grant select, insert, update, delete on calls/,
+      await withRole(
+        { sql, databaseUrl },
+        (role) => `grant select on customers to ${role}`,
+        async (asRole, role) => {
+          const add = (database: Database) => addCalls([["Cust1", 1]], database);
+          assert.match(`${(await asRole(add))?.message}`, /«.*» may not write the table calls in/);
+          assert.match(
+            `${(await asRole(add))?.remedy}`,
+            /grant select, insert, update, delete on calls/,
+          );
+          assert.equal(await asRole(canReadCalls), false);
+          await sql.unsafe(`grant select, insert, update, delete on calls to ${role}`);
+          assert.equal(await asRole(add), undefined);
+          assert.equal(await asRole(canReadCalls), true);
+        },
       );
-      assert.equal(await asRole(canReadCalls), false);
-      await sql.unsafe(`grant select, insert, update, delete on calls to ${role}`);
-      assert.equal(await asRole(add), undefined);
-      assert.equal(await asRole(canReadCalls), true);
-      await limited.end();
-      await sql.unsafe(`drop owned by ${role}; drop role ${role};`);
     });
 
     await t.test("is not to blame for a table customers that is not there", async () => {

@@ -1,9 +1,10 @@
 // The command line's side of this file is tested with the command customers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Database, openDatabase } from "../../src/database/connection.ts";
+import { openDatabase } from "../../src/database/connection.ts";
 import { assertMayStore, storeToken } from "../../src/database/customerTable.ts";
 import { testDatabases } from "../support/testDatabase.ts";
+import { withRole } from "../support/withRole.ts";
 
 for (const { name, start } of testDatabases) {
   test(`tokens are stored on ${name}`, async (t) => {
@@ -51,32 +52,31 @@ for (const { name, start } of testDatabases) {
       },
     );
 
+    const refused = { code: "DATABASE_TROUBLE", remedy: /grant select, update.*insert, delete/ };
     await t.test("for whoever may, which is seen without storing one", async () => {
-      const role = `console_${database.options.database}_store`;
-      // One session for all, as the embedded Postgres has.
-      const limited = openDatabase(databaseUrl.replace(/(\?.*)?$/, "?max=1"));
-      const asRole = async <T>(ask: (database: Database) => Promise<T>) => {
-        await limited.unsafe(`set role ${role}`);
-        try {
-          return await ask(limited);
-        } finally {
-          await limited.unsafe("reset role");
-        }
-      };
-      const refused = { code: "DATABASE_TROUBLE", remedy: /grant select, update.*insert, delete/ };
-      await sql.unsafe(`create role ${role}; grant select, update on customers to ${role};`);
-      await assert.rejects(asRole((own) => assertMayStore(true, own)), refused);
-      await sql.unsafe(`
+      await withRole(
+        { sql, databaseUrl },
+        (role) => `grant select, update on customers to ${role}`,
+        async (asRole, role) => {
+          await assert.rejects(
+            asRole((own) => assertMayStore({ adds: true, replaces: true }, own)),
+            refused,
+          );
+          await asRole((own) => assertMayStore({ adds: false, replaces: true }, own));
+          await sql.unsafe(`
         revoke update on customers from ${role};
         grant insert (context_identifier, system_user_token) on customers to ${role};`);
-      await asRole((own) => assertMayStore(false, own));
-      await assert.rejects(asRole((own) => assertMayStore(true, own)), refused);
-      await sql.unsafe(`
+          await asRole((own) => assertMayStore({ adds: true, replaces: false }, own));
+          await assert.rejects(
+            asRole((own) => assertMayStore({ adds: true, replaces: true }, own)),
+            refused,
+          );
+          await sql.unsafe(`
         grant update (system_user_token, is_active, last_error) on customers to ${role};`);
-      await asRole((own) => assertMayStore(true, own));
-      assert.deepEqual(await tokens(), ["b"]);
-      await limited.end();
-      await sql.unsafe(`drop owned by ${role}; drop role ${role};`);
+          await asRole((own) => assertMayStore({ adds: true, replaces: true }, own));
+          assert.deepEqual(await tokens(), ["b"]);
+        },
+      );
     });
 
     await database.end();

@@ -5,6 +5,7 @@ import { loadCustomers } from "../../src/database/loadCustomers.ts";
 import { addLastWork, canReadLastWork, findLastWorkFault } from "../../src/database/lastWork.ts";
 import { recordResults } from "../../src/database/recordResults.ts";
 import { testDatabases } from "../support/testDatabase.ts";
+import { withRole } from "../support/withRole.ts";
 
 for (const { name, start } of testDatabases) {
   test(`the column last_work on ${name}`, async (t) => {
@@ -57,47 +58,37 @@ for (const { name, start } of testDatabases) {
     });
 
     await t.test("is as if it was not there for who may not read and write it", async () => {
-      const role = `console_${database.options.database}_last_work`;
-      await sql.unsafe(`
-        create role ${role};
+      await withRole({ sql, databaseUrl }, (role) => `
         grant select (id, context_identifier, system_user_token, is_active, last_sync, last_error),
-          update (last_sync, last_error) on customers to ${role};`);
-      await sql`insert into customers (context_identifier, system_user_token) values ('Cust1', 'a')`;
-      // One session for all, as the embedded Postgres has.
-      const limited = openDatabase(databaseUrl.replace(/(\?.*)?$/, "?max=1"));
-      const asRole = async <T>(ask: (database: Database) => Promise<T>) => {
-        await limited.unsafe(`set role ${role}`);
-        try {
-          return await ask(limited);
-        } finally {
-          await limited.unsafe("reset role");
-        }
-      };
-      const first = (database: Database) =>
-        loadCustomers(database, undefined, { withLastWork: true }).next();
-      const { value } = await asRole(first);
-      assert.match(
-        `${value?.[0]?.lastWork}`,
-        /The user «.*» may not read and write the column last_work/,
-      );
-      assert.equal(await asRole(canReadLastWork), false);
-      await sql.unsafe(`grant select (last_work) on customers to ${role}`);
-      assert.match((await asRole(findLastWorkFault))?.remedy ?? "", /update \(last_work\) on cust/);
-      assert.equal(await asRole(canReadLastWork), true);
-      await sql.unsafe(`grant update (last_work) on customers to ${role}`);
-      assert.equal(await asRole(findLastWorkFault), undefined);
-      const done = { id: "1", contextIdentifier: "Cust1", syncedAt: null, error: null };
-      const worked = { beganAt: new Date(7), resumed: false };
-      await asRole((database) => recordResults([{ ...done, worked }], database));
-      assert.deepEqual((await asRole(first)).value?.[0]?.lastWork, new Date(7));
+          update (last_sync, last_error) on customers to ${role};`, async (asRole, role) => {
+        await sql`insert into customers (context_identifier, system_user_token) values ('Cust1', 'a')`;
+        const first = (database: Database) =>
+          loadCustomers(database, undefined, { withLastWork: true }).next();
+        const { value } = await asRole(first);
+        assert.match(
+          `${value?.[0]?.lastWork}`,
+          /The user «.*» may not read and write the column last_work/,
+        );
+        assert.equal(await asRole(canReadLastWork), false);
+        await sql.unsafe(`grant select (last_work) on customers to ${role}`);
+        assert.match(
+          (await asRole(findLastWorkFault))?.remedy ?? "",
+          /update \(last_work\) on cust/,
+        );
+        assert.equal(await asRole(canReadLastWork), true);
+        await sql.unsafe(`grant update (last_work) on customers to ${role}`);
+        assert.equal(await asRole(findLastWorkFault), undefined);
+        const done = { id: "1", contextIdentifier: "Cust1", syncedAt: null, error: null };
+        const worked = { beganAt: new Date(7), resumed: false };
+        await asRole((database) => recordResults([{ ...done, worked }], database));
+        assert.deepEqual((await asRole(first)).value?.[0]?.lastWork, new Date(7));
 
-      await sql`alter table customers drop column last_work`;
-      await asRole((database) => recordResults([{ ...done, worked: null }], database));
-      const fault = await asRole(addLastWork);
-      assert.ok(fault instanceof Error);
-      assert.match(`${fault.message}. ${fault.remedy}`, /must be owner .*owner run: alter table/);
-      await limited.end();
-      await sql.unsafe(`drop owned by ${role}; drop role ${role};`);
+        await sql`alter table customers drop column last_work`;
+        await asRole((database) => recordResults([{ ...done, worked: null }], database));
+        const fault = await asRole(addLastWork);
+        assert.ok(fault instanceof Error);
+        assert.match(`${fault.message}. ${fault.remedy}`, /must be owner .*owner run: alter table/);
+      });
     });
 
     await t.test("of no table at all is nobody's fault", async () => {

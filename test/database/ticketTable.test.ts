@@ -17,7 +17,8 @@ import {
   TicketTableError,
 } from "../../src/database/ticketTable.ts";
 import { hasPgBoss } from "../support/pgBossHere.ts";
-import { type TestDatabase, testDatabases } from "../support/testDatabase.ts";
+import { testDatabases } from "../support/testDatabase.ts";
+import { withRole } from "../support/withRole.ts";
 
 const schema = await readFile(new URL("../../fixtures/schema.sql", import.meta.url), "utf8");
 const sealed = new Uint8Array([1]);
@@ -52,35 +53,11 @@ const DEEDS: Record<string, { needs: string[]; run: (database: Database) => Prom
   "try all again": { needs: ["select", "update"], run: tryAllRefused },
 };
 
-/** Runs as a role of its own, which may do what it was granted alone. */
-async function withRole(
-  { sql, databaseUrl }: TestDatabase,
-  body: (asRole: AsRole, role: string) => Promise<void>,
-): Promise<void> {
-  // One session for all, as the embedded Postgres has.
-  const limited = openDatabase(databaseUrl.replace(/(\?.*)?$/, "?max=1"));
-  const role = `console_${limited.options.database}_tickets`;
-  await sql.unsafe(`
-    create role ${role};
-    revoke create on schema public from public;
-    grant usage on schema public to ${role};
-    grant select, update on customers to ${role};`);
-  try {
-    await body(async (ask) => {
-      await limited.unsafe(`set role ${role}`);
-      try {
-        return await ask(limited);
-      } finally {
-        await limited.unsafe("reset role");
-      }
-    }, role);
-  } finally {
-    await limited.end();
-    await sql.unsafe(`drop owned by ${role}; drop role ${role};`);
-  }
-}
-
-type AsRole = <T>(ask: (database: Database) => Promise<T>) => Promise<T>;
+/** Which may read and write the customers, and nothing else. */
+const ofCustomers = (role: string) => `
+  revoke create on schema public from public;
+  grant usage on schema public to ${role};
+  grant select, update on customers to ${role};`;
 
 for (const { name, start } of testDatabases) {
   test(`the table tickets, on ${name}`, async (t) => {
@@ -179,7 +156,7 @@ for (const { name, start } of testDatabases) {
     });
 
     await t.test("is not for who may not make it, who is told what to do", async () => {
-      await withRole(started, async (asRole) => {
+      await withRole(started, ofCustomers, async (asRole) => {
         const fault = await asRole((database) => addTickets(schema, database));
         assert.ok(fault instanceof TicketTableError);
         assert.match(
@@ -188,7 +165,7 @@ for (const { name, start } of testDatabases) {
         );
       });
       await sql`create table tickets (customer_id bigint primary key, sealed bytea)`;
-      await withRole(started, async (asRole) => {
+      await withRole(started, ofCustomers, async (asRole) => {
         const fault = await asRole((database) => addTickets(schema, database));
         assert.ok(fault instanceof TicketTableError);
         assert.match(
@@ -201,7 +178,7 @@ for (const { name, start } of testDatabases) {
 
     for (const lacking of ["select", "insert", "update", "delete"]) {
       await t.test(`says of who may not ${lacking} what to grant`, async () => {
-        await withRole(started, async (asRole, role) => {
+        await withRole(started, ofCustomers, async (asRole, role) => {
           const rights = ["select", "insert", "update", "delete"].filter((right) =>
             right !== lacking
           );
@@ -226,7 +203,7 @@ for (const { name, start } of testDatabases) {
     }
 
     await t.test("is not to blame for a table customers that may not be read", async () => {
-      await withRole(started, async (asRole, role) => {
+      await withRole(started, ofCustomers, async (asRole, role) => {
         await sql.unsafe(`
           grant select, insert, update, delete on tickets to ${role};
           revoke select on customers from ${role}`);
